@@ -1,6 +1,9 @@
 // Decodes lanes of prefix codes over tuples of symbols, a lane per thread.
 //
 // Constants:
+//   THREADS      threads of a workgroup
+//   LOCAL_TABLE  whether all tiles have one table, in workgroup memory (table_local.wgsl); else their own
+//                (table_global.wgsl)
 //   TUPLE        symbols of a tuple: 1 to 4
 //   ROWS_ORDER   1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has tuple i
 //   LAG          as levels.wgsl has it; 0 unless ROWS_ORDER
@@ -31,7 +34,8 @@ struct PrefixParameters {
     chosen: u32,                 // tiles with this number of symbols in a tuple
     chosen_count: u32,
     tiles: u32,
-    words: u32,                  // of the stream
+    last_word: u32,              // of the stream, which is zero
+    table: u32,                  // first word of the table of all tiles, if they have one
     weight: u32,                 // what is reported
 }
 
@@ -41,51 +45,76 @@ struct PrefixParameters {
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
 
-// The bits of this thread's lane: the next ones are those of high:low from `at` (below 32) on. `ahead` is the
-// word behind them, with the number `next_word`.
-var<private> low: u32;
-var<private> high: u32;
-var<private> ahead: u32;
+// Words are loaded for BATCH tuples at once, as early as one batch before, so that lanes wait rarely. Of the
+// window's 96 bits the first `at`, below 32, are used up: 65 are left for four codewords, or for an escaped
+// tuple (24 bits at most) and three codewords.
+const BATCH: u32 = 4u;
+
+// The window of this thread's lane begins with a word that has bits left. `crossed` counts the words that it
+// lacks at its end, at most two; they and the next ones are in `behind`, whose first word has the number
+// `next_word`.
+var<private> window: vec3<u32>;
+var<private> behind: vec2<u32>;
 var<private> at: u32;
+var<private> crossed: u32;
 var<private> next_word: u32;
+// Tuples, the same number for all lanes.
+var<private> until_refill: u32;
 var<private> bad: bool;
 
 fn stream_word(i: u32) -> u32 {
-    if (i >= p.words) { return 0u; }
-    return stream[i];
+    return stream[min(i, p.last_word)];
 }
 
-fn open(first_byte: u32) {
-    let word = first_byte / 4u;
-    low = stream_word(word);
-    high = stream_word(word + 1u);
-    ahead = stream_word(word + 2u);
-    next_word = word + 2u;
-    at = 8u * (first_byte % 4u);
+fn read_behind() {
+    behind = vec2<u32>(stream_word(next_word), stream_word(next_word + 1u));
+}
+
+// Begins the window with a word.
+fn open_at(word: u32) {
+    window = vec3<u32>(stream_word(word), stream_word(word + 1u), stream_word(word + 2u));
+    next_word = word + 3u;
+    crossed = 0u;
+    read_behind();
+}
+
+// Completes the window.
+fn refill() {
+    let both = crossed == 2u;
+    window.y = select(window.y, behind.x, both);
+    window.z = select(select(window.z, behind.x, crossed == 1u), behind.y, both);
+    next_word += crossed;
+    crossed = 0u;
+    read_behind();
 }
 
 fn next_bits() -> u32 {
-    return (low >> at) | ((high << 1u) << (31u - at));
+    return (window.x >> at) | ((window.y << 1u) << (31u - at));
 }
 
-// Without a branch: lanes differ, and the word that follows is there already.
+// Without a branch: lanes differ.
 fn take(bits: u32) {
     at += bits;
-    let crossed = at >= 32u;
+    let over = at >= 32u;
     at &= 31u;
-    low = select(low, high, crossed);
-    high = select(high, ahead, crossed);
-    next_word += select(0u, 1u, crossed);
-    ahead = stream_word(next_word);
+    window.x = select(window.x, window.y, over);
+    window.y = select(window.y, window.z, over);
+    crossed += select(0u, 1u, over);
 }
 
 // Returns the symbols of the next tuple, a byte each.
 fn next_tuple(table: u32) -> u32 {
-    let entry = data[table + (next_bits() & (ENTRIES - 1u))];
+    if (until_refill == 0u) {
+        refill();
+        until_refill = BATCH;
+    }
+    until_refill--;
+    let entry = table_entry(table + (next_bits() & (ENTRIES - 1u)));
     let length = entry >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) { bad = true; }
         take(length % NO_CODEWORD);
+        open_at(next_word + crossed - 3u);
         var symbols = 0u;
         for (var i = 0u; i < TUPLE; i++) {
             let symbol = next_bits() & ((1u << p.raw_bits) - 1u);
@@ -102,9 +131,10 @@ fn next_tuple(table: u32) -> u32 {
     return (pairs | pairs << 4u) & 0x0f0f0f0fu;
 }
 
-@compute @workgroup_size(64)
-fn decode_prefix(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_workgroups) groups: vec3<u32>) {
-    let number = id.x + id.y * groups.x * 64u;
+@compute @workgroup_size(THREADS)
+fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    open_table(thread, p.table);
+    let number = (group.x + group.y * 65535u) * THREADS + thread;
     if (number / p.lanes >= p.chosen_count) { return; }
     let which = tile_number(number / p.lanes);
     if (which >= p.tiles) { return; }
@@ -117,8 +147,10 @@ fn decode_prefix(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
     let per_row = (cols + TUPLE - 1u) / TUPLE;
     let begin = data[p.ranges + 2u * (which * p.lanes + lane)];
     let end = data[p.ranges + 2u * (which * p.lanes + lane) + 1u];
-    let table = data[p.ids + which] * ENTRIES;
-    open(begin);
+    var table = 0u;
+    if (LOCAL_TABLE == 0u) { table = data[p.ids + which] * ENTRIES; }
+    open_at(begin / 4u);
+    at = 8u * (begin % 4u);
     if (ROWS_ORDER != 0u) {
         if (lane >= rows) { return; }
         for (var row = lane; row < rows; row += p.lanes) {
@@ -146,7 +178,7 @@ fn decode_prefix(@builtin(global_invocation_id) id: vec3<u32>, @builtin(num_work
             }
         }
     }
-    let used = 32u * (next_word - 2u) + at;
+    let used = 32u * (next_word + crossed - 3u) + at;
     let left = 8u * end - used;
     if (bad || left >= 8u || (next_bits() & ((1u << left) - 1u)) != 0u) {
         atomicStore(&report[1], p.weight);

@@ -34,14 +34,18 @@ struct PrefixParameters {
     uint chosen;
     uint chosen_count;
     uint tiles;
-    uint words;
+    uint last_word;
+    uint table;
     uint weight;
 };
-typedef metal::atomic_uint type_5[1];
-struct type_6 {
+typedef metal::atomic_uint type_6[1];
+struct type_7 {
     uint inner[1];
 };
 constant uint LAG = 12u;
+constant uint THREADS = 64u;
+constant uint LOCAL_TABLE = 0u;
+constant uint TABLE_ENTRIES = 4096u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
 constant uint F32_ = 0u;
@@ -55,6 +59,7 @@ constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
 constant uint NO_CODEWORD = 64u;
 constant uint BAD_STREAM = 3u;
+constant uint BATCH = 4u;
 
 uint tile_number(
     uint i_2,
@@ -81,7 +86,7 @@ void put(
     uint symbol,
     uint branch,
     constant PrefixParameters& p,
-    device type_5& bytes,
+    device type_6& bytes,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e7 = p.sink.stride;
@@ -106,7 +111,7 @@ void begin_branches(
 
 uint branch_bit(
     uint restart,
-    thread type_6& history,
+    thread type_7& history,
     thread uint& history_at,
     thread uint& until_restart
 ) {
@@ -153,7 +158,7 @@ uint branch_bit(
 void push_code(
     uint symbol_1,
     uint zero,
-    thread type_6& history,
+    thread type_7& history,
     thread uint& history_at
 ) {
     if (false) {
@@ -176,168 +181,224 @@ void push_code(
     return;
 }
 
-uint stream_word(
+void open_table(
+    uint thread_1,
+    uint first_1
+) {
+    return;
+}
+
+uint table_entry(
     uint i_4,
+    device type_1 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = data[i_4];
+    return _e3;
+}
+
+uint stream_word(
+    uint i_5,
     constant PrefixParameters& p,
     device type_1 const& stream,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e3 = p.words;
-    if (i_4 >= _e3) {
-        return 0u;
-    }
-    uint _e8 = stream[i_4];
-    return _e8;
+    uint _e4 = p.last_word;
+    uint _e7 = stream[metal::min(i_5, _e4)];
+    return _e7;
 }
 
-void open(
-    uint first_byte,
+void read_behind(
     constant PrefixParameters& p,
     device type_1 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
-    thread uint& at,
+    thread metal::uint2& behind,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint word = naga_div(first_byte, 4u);
-    uint _e4 = stream_word(word, p, stream, _buffer_sizes);
-    low = _e4;
-    uint _e8 = stream_word(word + 1u, p, stream, _buffer_sizes);
-    high = _e8;
-    uint _e12 = stream_word(word + 2u, p, stream, _buffer_sizes);
-    ahead = _e12;
-    next_word = word + 2u;
-    at = 8u * naga_mod(first_byte, 4u);
+    uint _e2 = next_word;
+    uint _e3 = stream_word(_e2, p, stream, _buffer_sizes);
+    uint _e5 = next_word;
+    uint _e8 = stream_word(_e5 + 1u, p, stream, _buffer_sizes);
+    behind = metal::uint2(_e3, _e8);
+    return;
+}
+
+void open_at(
+    uint word,
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    thread metal::uint3& window,
+    thread metal::uint2& behind,
+    thread uint& crossed,
+    thread uint& next_word,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e2 = stream_word(word, p, stream, _buffer_sizes);
+    uint _e5 = stream_word(word + 1u, p, stream, _buffer_sizes);
+    uint _e8 = stream_word(word + 2u, p, stream, _buffer_sizes);
+    window = metal::uint3(_e2, _e5, _e8);
+    next_word = word + 3u;
+    crossed = 0u;
+    read_behind(p, stream, behind, next_word, _buffer_sizes);
+    return;
+}
+
+void refill(
+    constant PrefixParameters& p,
+    device type_1 const& stream,
+    thread metal::uint3& window,
+    thread metal::uint2& behind,
+    thread uint& crossed,
+    thread uint& next_word,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e1 = crossed;
+    bool both = _e1 == 2u;
+    uint _e8 = window.y;
+    uint _e11 = behind.x;
+    window.y = both ? _e11 : _e8;
+    uint _e17 = window.z;
+    uint _e20 = behind.x;
+    uint _e22 = crossed;
+    uint _e28 = behind.y;
+    window.z = both ? _e28 : ((_e22 == 1u) ? _e20 : _e17);
+    uint _e31 = next_word;
+    uint _e33 = crossed;
+    next_word = _e31 + _e33;
+    crossed = 0u;
+    read_behind(p, stream, behind, next_word, _buffer_sizes);
     return;
 }
 
 uint next_bits(
-    thread uint& low,
-    thread uint& high,
+    thread metal::uint3& window,
     thread uint& at
 ) {
-    uint _e1 = low;
-    uint _e3 = at;
-    uint _e6 = high;
-    uint _e11 = at;
-    return (_e1 >> _e3) | ((_e6 << 1u) << (31u - _e11));
+    uint _e2 = window.x;
+    uint _e4 = at;
+    uint _e8 = window.y;
+    uint _e13 = at;
+    return (_e2 >> _e4) | ((_e8 << 1u) << (31u - _e13));
 }
 
 void take(
     uint bits,
-    constant PrefixParameters& p,
-    device type_1 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
+    thread metal::uint3& window,
     thread uint& at,
-    thread uint& next_word,
-    constant _mslBufferSizes& _buffer_sizes
+    thread uint& crossed
 ) {
     uint _e2 = at;
     at = _e2 + bits;
     uint _e5 = at;
-    bool crossed = _e5 >= 32u;
+    bool over = _e5 >= 32u;
     uint _e9 = at;
     at = _e9 & 31u;
-    uint _e14 = low;
-    uint _e16 = high;
-    low = crossed ? _e16 : _e14;
-    uint _e20 = high;
-    uint _e22 = ahead;
-    high = crossed ? _e22 : _e20;
-    uint _e25 = next_word;
-    next_word = _e25 + (crossed ? 1u : 0u);
-    uint _e32 = next_word;
-    uint _e33 = stream_word(_e32, p, stream, _buffer_sizes);
-    ahead = _e33;
+    uint _e16 = window.x;
+    uint _e19 = window.y;
+    window.x = over ? _e19 : _e16;
+    uint _e25 = window.y;
+    uint _e28 = window.z;
+    window.y = over ? _e28 : _e25;
+    uint _e31 = crossed;
+    crossed = _e31 + (over ? 1u : 0u);
     return;
 }
 
 uint next_tuple(
-    uint table,
+    uint table_1,
     device type_1 const& data,
     constant PrefixParameters& p,
     device type_1 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
+    thread metal::uint3& window,
+    thread metal::uint2& behind,
     thread uint& at,
+    thread uint& crossed,
     thread uint& next_word,
+    thread uint& until_refill,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint symbols = 0u;
-    uint i_5 = 0u;
-    uint _e2 = next_bits(low, high, at);
-    uint entry = data[table + (_e2 & 4095u)];
-    uint length = entry >> 24u;
+    uint i_6 = 0u;
+    uint _e2 = until_refill;
+    if (_e2 == 0u) {
+        refill(p, stream, window, behind, crossed, next_word, _buffer_sizes);
+        until_refill = BATCH;
+    }
+    uint _e9 = until_refill;
+    until_refill = _e9 - 1u;
+    uint _e11 = next_bits(window, at);
+    uint _e15 = table_entry(table_1 + (_e11 & 4095u), data, _buffer_sizes);
+    uint length = _e15 >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, ahead, at, next_word, _buffer_sizes);
+        take(naga_mod(length, NO_CODEWORD), window, at, crossed);
+        uint _e27 = next_word;
+        uint _e29 = crossed;
+        open_at((_e27 + _e29) - 3u, p, stream, window, behind, crossed, next_word, _buffer_sizes);
         bool loop_init_1 = true;
         while(true) {
             if (!loop_init_1) {
-                uint _e50 = i_5;
-                i_5 = _e50 + 1u;
+                uint _e65 = i_6;
+                i_6 = _e65 + 1u;
             }
             loop_init_1 = false;
-            uint _e22 = i_5;
-            if (_e22 < TUPLE) {
+            uint _e37 = i_6;
+            if (_e37 < TUPLE) {
             } else {
                 break;
             }
             {
-                uint _e25 = next_bits(low, high, at);
-                uint _e29 = p.raw_bits;
-                uint symbol_2 = _e25 & ((1u << _e29) - 1u);
-                uint _e36 = p.alphabet;
-                if (symbol_2 >= _e36) {
+                uint _e40 = next_bits(window, at);
+                uint _e44 = p.raw_bits;
+                uint symbol_2 = _e40 & ((1u << _e44) - 1u);
+                uint _e51 = p.alphabet;
+                if (symbol_2 >= _e51) {
                     bad = true;
                 }
-                uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
-                uint _e43 = symbols;
-                uint _e45 = i_5;
-                symbols = _e43 | (symbol_2 << (8u * _e45));
+                uint _e57 = p.raw_bits;
+                take(_e57, window, at, crossed);
+                uint _e58 = symbols;
+                uint _e60 = i_6;
+                symbols = _e58 | (symbol_2 << (8u * _e60));
             }
         }
-        uint _e52 = symbols;
-        return _e52;
+        uint _e67 = symbols;
+        return _e67;
     }
-    take(length, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
+    take(length, window, at, crossed);
     if (false) {
-        return entry;
+        return _e15;
     }
-    uint pairs = (entry | (entry << 8u)) & 16711935u;
+    uint pairs = (_e15 | (_e15 << 8u)) & 16711935u;
     return (pairs | (pairs << 4u)) & 252645135u;
 }
 
 struct decode_prefixInput {
 };
 [[max_total_threads_per_threadgroup(64)]] kernel void decode_prefix(
-  metal::uint3 id [[thread_position_in_grid]]
-, metal::uint3 groups [[threadgroups_per_grid]]
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , device type_1 const& data [[user(fake0)]]
 , constant PrefixParameters& p [[user(fake0)]]
-, device type_5& bytes [[user(fake0)]]
+, device type_6& bytes [[user(fake0)]]
 , device type_1 const& stream [[user(fake0)]]
-, device type_5& report [[user(fake0)]]
+, device type_6& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    type_6 history = {};
+    type_7 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint low = {};
-    uint high = {};
-    uint ahead = {};
+    metal::uint3 window = {};
+    metal::uint2 behind = {};
     uint at = {};
+    uint crossed = {};
     uint next_word = {};
+    uint until_refill = {};
     bool bad = {};
+    uint table = 0u;
     uint row = {};
     uint c = {};
     uint i = {};
@@ -345,47 +406,52 @@ struct decode_prefixInput {
     uint i_1 = {};
     bool local = {};
     bool local_1 = {};
-    uint number = id.x + ((id.y * groups.x) * 64u);
-    uint _e11 = p.lanes;
-    uint _e15 = p.chosen_count;
-    if (naga_div(number, _e11) >= _e15) {
+    uint _e4 = p.table;
+    open_table(thread_, _e4);
+    uint number = ((group.x + (group.y * 65535u)) * THREADS) + thread_;
+    uint _e15 = p.lanes;
+    uint _e19 = p.chosen_count;
+    if (naga_div(number, _e15) >= _e19) {
         return;
     }
-    uint _e19 = p.lanes;
-    uint _e21 = tile_number(naga_div(number, _e19), data, p, _buffer_sizes);
-    uint _e24 = p.tiles;
-    if (_e21 >= _e24) {
+    uint _e23 = p.lanes;
+    uint _e25 = tile_number(naga_div(number, _e23), data, p, _buffer_sizes);
+    uint _e28 = p.tiles;
+    if (_e25 >= _e28) {
         return;
     }
-    uint _e28 = p.lanes;
-    uint lane = naga_mod(number, _e28);
-    uint _e32 = p.across;
-    uint _e36 = p.tile_rows;
-    uint row0_ = naga_div(_e21, _e32) * _e36;
-    uint _e40 = p.across;
-    uint _e44 = p.tile_cols;
-    uint col0_ = naga_mod(_e21, _e40) * _e44;
-    uint _e48 = p.tile_rows;
-    uint _e51 = p.rows;
-    uint rows_1 = metal::min(_e48, _e51 - row0_);
-    uint _e56 = p.tile_cols;
-    uint _e60 = p.sink.cols;
-    uint cols = metal::min(_e56, _e60 - col0_);
-    bool _e63 = skips(row0_, rows_1);
-    if (_e63) {
+    uint _e32 = p.lanes;
+    uint lane = naga_mod(number, _e32);
+    uint _e36 = p.across;
+    uint _e40 = p.tile_rows;
+    uint row0_ = naga_div(_e25, _e36) * _e40;
+    uint _e44 = p.across;
+    uint _e48 = p.tile_cols;
+    uint col0_ = naga_mod(_e25, _e44) * _e48;
+    uint _e52 = p.tile_rows;
+    uint _e55 = p.rows;
+    uint rows_1 = metal::min(_e52, _e55 - row0_);
+    uint _e60 = p.tile_cols;
+    uint _e64 = p.sink.cols;
+    uint cols = metal::min(_e60, _e64 - col0_);
+    bool _e67 = skips(row0_, rows_1);
+    if (_e67) {
         return;
     }
     uint per_row = naga_div((cols + TUPLE) - 1u, TUPLE);
-    uint _e73 = p.ranges;
-    uint _e77 = p.lanes;
-    uint begin = data[_e73 + (2u * ((_e21 * _e77) + lane))];
-    uint _e87 = p.ranges;
-    uint _e91 = p.lanes;
-    uint end = data[(_e87 + (2u * ((_e21 * _e91) + lane))) + 1u];
-    uint _e103 = p.ids;
-    uint _e106 = data[_e103 + _e21];
-    uint table_1 = _e106 * ENTRIES;
-    open(begin, p, stream, low, high, ahead, at, next_word, _buffer_sizes);
+    uint _e77 = p.ranges;
+    uint _e81 = p.lanes;
+    uint begin = data[_e77 + (2u * ((_e25 * _e81) + lane))];
+    uint _e91 = p.ranges;
+    uint _e95 = p.lanes;
+    uint end = data[(_e91 + (2u * ((_e25 * _e95) + lane))) + 1u];
+    if (true) {
+        uint _e110 = p.ids;
+        uint _e113 = data[_e110 + _e25];
+        table = _e113 * ENTRIES;
+    }
+    open_at(naga_div(begin, 4u), p, stream, window, behind, crossed, next_word, _buffer_sizes);
+    at = 8u * naga_mod(begin, 4u);
     if (true) {
         if (lane >= rows_1) {
             return;
@@ -394,13 +460,13 @@ struct decode_prefixInput {
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e153 = row;
-                uint _e156 = p.lanes;
-                row = _e153 + _e156;
+                uint _e168 = row;
+                uint _e171 = p.lanes;
+                row = _e168 + _e171;
             }
             loop_init_2 = false;
-            uint _e112 = row;
-            if (_e112 < rows_1) {
+            uint _e126 = row;
+            if (_e126 < rows_1) {
             } else {
                 break;
             }
@@ -410,46 +476,47 @@ struct decode_prefixInput {
                 bool loop_init_3 = true;
                 while(true) {
                     if (!loop_init_3) {
-                        uint _e150 = c;
-                        c = _e150 + TUPLE;
+                        uint _e165 = c;
+                        c = _e165 + TUPLE;
                     }
                     loop_init_3 = false;
-                    uint _e116 = c;
-                    if (_e116 < cols) {
+                    uint _e130 = c;
+                    if (_e130 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, ahead, at, next_word, bad, _buffer_sizes);
+                        uint _e132 = table;
+                        uint _e133 = next_tuple(_e132, data, p, stream, window, behind, at, crossed, next_word, until_refill, bad, _buffer_sizes);
                         i = 0u;
                         bool loop_init_4 = true;
                         while(true) {
                             if (!loop_init_4) {
-                                uint _e148 = i;
-                                i = _e148 + 1u;
+                                uint _e163 = i;
+                                i = _e163 + 1u;
                             }
                             loop_init_4 = false;
-                            uint _e121 = i;
-                            if (_e121 < TUPLE) {
+                            uint _e136 = i;
+                            if (_e136 < TUPLE) {
                             } else {
                                 break;
                             }
                             {
-                                uint _e124 = c;
-                                uint _e125 = i;
-                                if ((_e124 + _e125) >= cols) {
+                                uint _e139 = c;
+                                uint _e140 = i;
+                                if ((_e139 + _e140) >= cols) {
                                     break;
                                 }
-                                uint _e129 = i;
-                                uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
-                                uint _e136 = p.restart;
-                                uint _e137 = branch_bit(_e136, history, history_at, until_restart);
-                                uint _e140 = p.zero;
-                                push_code(symbol_3, _e140, history, history_at);
-                                uint _e141 = row;
-                                uint _e143 = c;
-                                uint _e145 = i;
-                                put(row0_ + _e141, (col0_ + _e143) + _e145, symbol_3, _e137, p, bytes, _buffer_sizes);
+                                uint _e144 = i;
+                                uint symbol_3 = (_e133 >> (8u * _e144)) & 255u;
+                                uint _e151 = p.restart;
+                                uint _e152 = branch_bit(_e151, history, history_at, until_restart);
+                                uint _e155 = p.zero;
+                                push_code(symbol_3, _e155, history, history_at);
+                                uint _e156 = row;
+                                uint _e158 = c;
+                                uint _e160 = i;
+                                put(row0_ + _e156, (col0_ + _e158) + _e160, symbol_3, _e152, p, bytes, _buffer_sizes);
                             }
                         }
                     }
@@ -465,68 +532,70 @@ struct decode_prefixInput {
         bool loop_init_5 = true;
         while(true) {
             if (!loop_init_5) {
-                uint _e192 = t;
-                uint _e195 = p.lanes;
-                t = _e192 + _e195;
+                uint _e208 = t;
+                uint _e211 = p.lanes;
+                t = _e208 + _e211;
             }
             loop_init_5 = false;
-            uint _e161 = t;
-            if (_e161 < tuples) {
+            uint _e176 = t;
+            if (_e176 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e163 = next_tuple(table_1, data, p, stream, low, high, ahead, at, next_word, bad, _buffer_sizes);
-                uint _e164 = t;
-                uint c_1 = naga_mod(_e164, per_row) * TUPLE;
+                uint _e178 = table;
+                uint _e179 = next_tuple(_e178, data, p, stream, window, behind, at, crossed, next_word, until_refill, bad, _buffer_sizes);
+                uint _e180 = t;
+                uint c_1 = naga_mod(_e180, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_6 = true;
                 while(true) {
                     if (!loop_init_6) {
-                        uint _e190 = i_1;
-                        i_1 = _e190 + 1u;
+                        uint _e206 = i_1;
+                        i_1 = _e206 + 1u;
                     }
                     loop_init_6 = false;
-                    uint _e170 = i_1;
-                    if (_e170 < TUPLE) {
+                    uint _e186 = i_1;
+                    if (_e186 < TUPLE) {
                     } else {
                         break;
                     }
                     {
-                        uint _e173 = i_1;
-                        if ((c_1 + _e173) >= cols) {
+                        uint _e189 = i_1;
+                        if ((c_1 + _e189) >= cols) {
                             break;
                         }
-                        uint _e176 = t;
-                        uint _e180 = i_1;
-                        uint _e183 = i_1;
-                        put(row0_ + naga_div(_e176, per_row), (col0_ + c_1) + _e180, (_e163 >> (8u * _e183)) & 255u, 0u, p, bytes, _buffer_sizes);
+                        uint _e192 = t;
+                        uint _e196 = i_1;
+                        uint _e199 = i_1;
+                        put(row0_ + naga_div(_e192, per_row), (col0_ + c_1) + _e196, (_e179 >> (8u * _e199)) & 255u, 0u, p, bytes, _buffer_sizes);
                     }
                 }
             }
         }
     }
-    uint _e199 = next_word;
-    uint _e204 = at;
-    uint used = (32u * (_e199 - 2u)) + _e204;
+    uint _e215 = next_word;
+    uint _e217 = crossed;
+    uint _e223 = at;
+    uint used = (32u * ((_e215 + _e217) - 3u)) + _e223;
     uint left = (8u * end) - used;
-    bool _e210 = bad;
-    if (!(_e210)) {
+    bool _e229 = bad;
+    if (!(_e229)) {
         local = left >= 8u;
     } else {
         local = true;
     }
-    bool _e217 = local;
-    if (!(_e217)) {
-        uint _e221 = next_bits(low, high, at);
-        local_1 = (_e221 & ((1u << left) - 1u)) != 0u;
+    bool _e236 = local;
+    if (!(_e236)) {
+        uint _e240 = next_bits(window, at);
+        local_1 = (_e240 & ((1u << left) - 1u)) != 0u;
     } else {
         local_1 = true;
     }
-    bool _e230 = local_1;
-    if (_e230) {
-        uint _e235 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e235, metal::memory_order_relaxed);
+    bool _e249 = local_1;
+    if (_e249) {
+        uint _e254 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e254, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

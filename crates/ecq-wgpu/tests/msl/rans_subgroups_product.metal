@@ -10,9 +10,9 @@ struct _mslBufferSizes {
     uint size4;
     uint size5;
     uint size11;
-    uint size15;
     uint size16;
-    uint size17;
+    uint size22;
+    uint size23;
 };
 
 struct Matrix {
@@ -71,6 +71,7 @@ struct RansParameters {
     uint weight;
     uint tiles;
     uint nothing;
+    uint last_word;
 };
 typedef float type_8[1];
 typedef metal::uint4 type_9[1];
@@ -84,13 +85,18 @@ struct type_10 {
 struct type_12 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_14[1];
+struct type_13 {
+    uint inner[4096];
+};
+typedef metal::atomic_uint type_15[1];
 struct Step {
     uint symbol;
     uint state;
 };
 constant uint LAG = 0u;
-constant uint THREADS = 32u;
+constant uint THREADS = 128u;
+constant uint TILE_THREADS = 32u;
+constant uint TABLE_ENTRIES = 4096u;
 constant uint ROWS_ORDER = 1u;
 constant uint CLASSES = 0u;
 constant uint WIDE = 0u;
@@ -120,17 +126,6 @@ constant uint HISTORY_WORDS = 1u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
 constant uint BRANCH_TABLES = 0u;
-constant uint TOUCH_COLS = 8u;
-constant uint TOUCH_WORDS = 128u;
-
-metal::uint2 words_before(
-    uint lane_1,
-    bool needs
-) {
-    metal::uint4 unnamed = metal::uint4((uint64_t)metal::simd_ballot(needs), 0, 0, 0);
-    uint all = unnamed.x;
-    return metal::uint2(metal::popcount(all & ((1u << lane_1) - 1u)), metal::popcount(all));
-}
 
 uint tile_number(
     uint i
@@ -319,12 +314,12 @@ int half_of_values(
     int _e6 = dot_values(a_1.x, _e5);
     metal::uint4 _e12 = digits[at_4 + 1u];
     int _e13 = dot_values(a_1.y, _e12);
-    int first_5 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    int first_7 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
     metal::uint4 _e20 = digits[at_4 + 2u];
     int _e21 = dot_values(a_1.z, _e20);
     metal::uint4 _e28 = digits[at_4 + 3u];
     int _e29 = dot_values(a_1.w, _e28);
-    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_5) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_7) + as_type<uint>(_e21))) + as_type<uint>(_e29));
 }
 
 float add_sums(
@@ -704,11 +699,11 @@ void put_block(
             uint _e144 = p.sink.product.y_stride;
             uint _e150 = p.sink.product.y_first;
             uint _e157 = p.sink.product.first;
-            uint at_7 = (((_e139 * _e144) + _e150) + row_6) - _e157;
+            uint at_6 = (((_e139 * _e144) + _e150) + row_6) - _e157;
             uint _e162 = r_4;
             float _e164 = before_total.inner[_e162];
             float _e165 = result_of(row_6, _e164, side, p, bias, _buffer_sizes);
-            y[at_7] = _e165;
+            y[at_6] = _e165;
         }
     }
     return;
@@ -855,9 +850,9 @@ uint branch_bit(
     uint _e35 = history_at;
     uint _e39 = history_at;
     uint _e43 = history_at;
-    uint at_8 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
-    uint _e51 = history.inner[naga_div(at_8, 32u)];
-    return (_e51 >> naga_mod(at_8, 32u)) & 1u;
+    uint at_7 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_7, 32u)];
+    return (_e51 >> naga_mod(at_7, 32u)) & 1u;
 }
 
 void push_code(
@@ -886,23 +881,148 @@ void push_code(
     return;
 }
 
-uint stream_word(
-    uint at_6,
-    device type_7 const& stream,
-    thread uint& limit,
+void open_table(
+    uint thread_1,
+    uint first_5,
+    threadgroup type_13& local_table,
+    device type_7 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e2 = limit;
-    if (at_6 >= _e2) {
-        return 0u;
+    uint i_5 = {};
+    i_5 = thread_1;
+    bool loop_init_8 = true;
+    while(true) {
+        if (!loop_init_8) {
+            uint _e14 = i_5;
+            i_5 = _e14 + THREADS;
+        }
+        loop_init_8 = false;
+        uint _e3 = i_5;
+        if (_e3 < TABLE_ENTRIES) {
+        } else {
+            break;
+        }
+        {
+            uint _e7 = i_5;
+            uint _e10 = i_5;
+            uint _e13 = data[first_5 + _e10];
+            local_table.inner[_e7] = _e13;
+        }
     }
-    uint _e9 = stream[naga_div(at_6, 2u)];
-    return (_e9 >> (16u * naga_mod(at_6, 2u))) & 65535u;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    return;
+}
+
+uint table_entry(
+    uint i_6,
+    threadgroup type_13& local_table
+) {
+    uint _e3 = local_table.inner[i_6];
+    return _e3;
+}
+
+uint stream_word(
+    uint i_7,
+    constant RansParameters& p,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.last_word;
+    uint _e7 = stream[metal::min(i_7, _e4)];
+    return _e7;
+}
+
+void open_words(
+    uint lane,
+    uint first_6,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    base = naga_div(first_6, 64u) * 32u;
+    uint _e10 = base;
+    used = first_6 - (2u * _e10);
+    uint _e15 = base;
+    uint _e17 = stream_word(_e15 + lane, p, stream, _buffer_sizes);
+    near = _e17;
+    uint _e20 = base;
+    uint _e24 = stream_word((_e20 + 32u) + lane, p, stream, _buffer_sizes);
+    far = _e24;
+    uint _e27 = base;
+    uint _e31 = stream_word((_e27 + 64u) + lane, p, stream, _buffer_sizes);
+    ahead = _e31;
+    return;
+}
+
+uint next_word(
+    uint lane_1,
+    bool needs,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    metal::uint4 unnamed = metal::uint4((uint64_t)metal::simd_ballot(needs), 0, 0, 0);
+    uint all = unnamed.x;
+    uint _e5 = used;
+    uint at_8 = _e5 + metal::popcount(all & ((1u << lane_1) - 1u));
+    uint other = naga_mod(naga_div(at_8, 2u), 32u);
+    uint _e18 = near;
+    uint unnamed_1 = metal::simd_shuffle(_e18, other);
+    uint _e21 = far;
+    uint unnamed_2 = metal::simd_shuffle(_e21, other);
+    uint word_1 = (at_8 >= 64u) ? unnamed_2 : unnamed_1;
+    uint _e27 = used;
+    used = _e27 + metal::popcount(all);
+    uint _e31 = used;
+    if (_e31 >= 64u) {
+        uint _e35 = used;
+        used = _e35 - 64u;
+        uint _e39 = base;
+        base = _e39 + 32u;
+        uint _e44 = far;
+        near = _e44;
+        uint _e47 = ahead;
+        far = _e47;
+        uint _e50 = base;
+        uint _e54 = stream_word((_e50 + 64u) + lane_1, p, stream, _buffer_sizes);
+        ahead = _e54;
+    }
+    return (word_1 >> (16u * naga_mod(at_8, 2u))) & 65535u;
+}
+
+uint words_taken(
+    thread uint& base,
+    thread uint& used
+) {
+    uint _e2 = base;
+    uint _e5 = used;
+    return (2u * _e2) + _e5;
+}
+
+uint half_word(
+    uint i_8,
+    constant RansParameters& p,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = stream_word(naga_div(i_8, 2u), p, stream, _buffer_sizes);
+    return (_e3 >> (16u * naga_mod(i_8, 2u))) & 65535u;
 }
 
 Step next_step(
     uint table_2,
     uint table_bits_1,
+    threadgroup type_13& local_table,
     device type_7 const& data,
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
@@ -915,19 +1035,23 @@ Step next_step(
         uint _e26 = state;
         return Step {_e22, ((entry & 65535u) * (_e26 >> table_bits_1)) + (entry >> 16u)};
     }
-    uint entry_1 = data[slot];
-    uint _e43 = state;
-    return Step {(entry_1 >> 12u) & 255u, ((entry_1 >> 20u) * (_e43 >> table_bits_1)) + (entry_1 & 4095u)};
+    uint _e33 = table_entry(slot, local_table);
+    uint _e41 = state;
+    return Step {(_e33 >> 12u) & 255u, ((_e33 >> 20u) * (_e41 >> table_bits_1)) + (_e33 & 4095u)};
 }
 
 void finish_step(
     uint lane_2,
     bool on,
     uint next,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
     device type_7 const& stream,
     thread uint& state,
-    thread uint& taken,
-    thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     bool local_13 = {};
@@ -937,18 +1061,13 @@ void finish_step(
         local_13 = false;
     }
     bool needs_1 = local_13;
-    metal::uint2 _e9 = words_before(lane_2, needs_1);
+    uint _e9 = next_word(lane_2, needs_1, p, base, used, near, far, ahead, stream, _buffer_sizes);
     if (on) {
-        state = next;
+        state = needs_1 ? ((next << 16u) | _e9) : next;
+        return;
+    } else {
+        return;
     }
-    if (needs_1) {
-        uint _e15 = taken;
-        uint _e18 = stream_word(_e15 + _e9.x, stream, limit, _buffer_sizes);
-        state = (next << 16u) | _e18;
-    }
-    uint _e21 = taken;
-    taken = _e21 + _e9.y;
-    return;
 }
 
 uint class_table(
@@ -970,7 +1089,7 @@ uint class_table(
 
 void report_bad(
     constant RansParameters& p,
-    device type_14& report,
+    device type_15& report,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e4 = p.weight;
@@ -981,9 +1100,9 @@ void report_bad(
 
 struct decode_ransInput {
 };
-[[max_total_threads_per_threadgroup(32)]] kernel void decode_rans(
+[[max_total_threads_per_threadgroup(128)]] kernel void decode_rans(
   metal::uint3 group [[threadgroup_position_in_grid]]
-, uint lane [[thread_index_in_threadgroup]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_7 const& side [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
@@ -991,9 +1110,10 @@ struct decode_ransInput {
 , device type_9 const& digits [[user(fake0)]]
 , device type_8 const& x [[user(fake0)]]
 , device type_8& y [[user(fake0)]]
-, device type_7 const& stream [[user(fake0)]]
+, threadgroup type_13& local_table
 , device type_7 const& data [[user(fake0)]]
-, device type_14& report [[user(fake0)]]
+, device type_7 const& stream [[user(fake0)]]
+, device type_15& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
     uint quad_ = {};
@@ -1004,10 +1124,13 @@ struct decode_ransInput {
     type_12 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint state = {};
-    uint taken = {};
-    uint limit = {};
+    uint base = {};
     uint used = {};
+    uint near = {};
+    uint far = {};
+    uint ahead = {};
+    uint state = {};
+    uint lanes = {};
     uint table_bits = {};
     uint first = 0u;
     uint row = 0u;
@@ -1016,7 +1139,6 @@ struct decode_ransInput {
     bool local_1 = {};
     uint branch = {};
     uint table = {};
-    uint touched = {};
     uint c = {};
     uint at = 0u;
     bool local_2 = {};
@@ -1024,163 +1146,154 @@ struct decode_ransInput {
     bool local_3 = {};
     bool local_4 = {};
     bool local_5 = {};
-    uint _e7 = tile_number(group.x + (group.y * 65535u));
-    uint _e10 = p.tiles;
-    if (_e7 >= _e10) {
+    open_table(thread_, 0u, local_table, data, _buffer_sizes);
+    uint lane_3 = naga_mod(thread_, TILE_THREADS);
+    uint group_number = group.x + (group.y * 65535u);
+    uint _e15 = tile_number((group_number * 4u) + naga_div(thread_, TILE_THREADS));
+    uint _e18 = p.tiles;
+    if (_e15 >= _e18) {
         return;
     }
-    uint _e14 = p.across;
-    uint _e18 = p.tile_rows;
-    uint row0_1 = naga_div(_e7, _e14) * _e18;
     uint _e22 = p.across;
-    uint _e26 = p.tile_cols;
-    uint col0_ = naga_mod(_e7, _e22) * _e26;
-    uint _e30 = p.tile_rows;
-    uint _e33 = p.rows;
-    uint rows_1 = metal::min(_e30, _e33 - row0_1);
-    uint _e38 = p.tile_cols;
-    uint _e42 = p.sink.cols;
-    uint cols = metal::min(_e38, _e42 - col0_);
-    bool _e45 = skips(row0_1, rows_1, p);
-    if (_e45) {
+    uint _e26 = p.tile_rows;
+    uint row0_1 = naga_div(_e15, _e22) * _e26;
+    uint _e30 = p.across;
+    uint _e34 = p.tile_cols;
+    uint col0_ = naga_mod(_e15, _e30) * _e34;
+    uint _e38 = p.tile_rows;
+    uint _e41 = p.rows;
+    uint rows_1 = metal::min(_e38, _e41 - row0_1);
+    uint _e46 = p.tile_cols;
+    uint _e50 = p.sink.cols;
+    uint cols = metal::min(_e46, _e50 - col0_);
+    bool _e53 = skips(row0_1, rows_1, p);
+    if (_e53) {
         return;
     }
-    uint _e49 = p.starts;
-    uint start = data[_e49 + _e7];
-    uint _e56 = p.starts;
-    uint end = data[(_e56 + _e7) + 1u];
-    uint _e64 = p.lanes;
-    used = metal::min(_e64, rows_1);
+    uint _e57 = p.starts;
+    uint start = data[_e57 + _e15];
+    uint _e64 = p.starts;
+    uint end = data[(_e64 + _e15) + 1u];
+    uint _e72 = p.lanes;
+    lanes = metal::min(_e72, rows_1);
     if (false) {
-        uint _e70 = p.lanes;
-        used = metal::min(_e70, rows_1 * cols);
+        uint _e78 = p.lanes;
+        lanes = metal::min(_e78, rows_1 * cols);
     }
-    uint _e75 = used;
-    if ((end - start) < (4u * _e75)) {
-        if (lane == 0u) {
+    uint _e83 = lanes;
+    if ((end - start) < (4u * _e83)) {
+        if (lane_3 == 0u) {
             report_bad(p, report, _buffer_sizes);
         }
         return;
     }
-    limit = naga_div(end, 2u);
-    uint _e83 = used;
-    if (lane < _e83) {
-        uint at_9 = naga_div(start, 2u) + (2u * lane);
-        uint _e91 = stream_word(at_9, stream, limit, _buffer_sizes);
-        uint _e94 = stream_word(at_9 + 1u, stream, limit, _buffer_sizes);
-        state = _e91 | (_e94 << 16u);
+    uint _e88 = lanes;
+    if (lane_3 < _e88) {
+        uint at_9 = naga_div(start, 2u) + (2u * lane_3);
+        uint _e96 = half_word(at_9, p, stream, _buffer_sizes);
+        uint _e99 = half_word(at_9 + 1u, p, stream, _buffer_sizes);
+        state = _e96 | (_e99 << 16u);
     }
-    uint _e102 = used;
-    taken = naga_div(start, 2u) + (2u * _e102);
-    uint _e107 = p.table_bits;
-    table_bits = _e107;
-    uint _e113 = p.listed;
-    if (_e113 != 0u) {
-        uint _e119 = p.firsts;
-        uint _e122 = data[_e119 + _e7];
-        table_bits = _e122 & 15u;
-        uint _e128 = p.firsts;
-        uint _e131 = data[_e128 + _e7];
-        first = _e131 >> 4u;
+    uint _e106 = lanes;
+    open_words(lane_3, naga_div(start, 2u) + (2u * _e106), p, base, used, near, far, ahead, stream, _buffer_sizes);
+    uint _e111 = p.table_bits;
+    table_bits = _e111;
+    uint _e117 = p.listed;
+    if (_e117 != 0u) {
+        uint _e123 = p.firsts;
+        uint _e126 = data[_e123 + _e15];
+        table_bits = _e126 & 15u;
+        uint _e132 = p.firsts;
+        uint _e135 = data[_e132 + _e15];
+        first = _e135 >> 4u;
     }
     if (true) {
-        bool loop_init_8 = true;
+        bool loop_init_9 = true;
         while(true) {
-            if (!loop_init_8) {
-                uint _e245 = row;
-                uint _e248 = p.lanes;
-                row = _e245 + _e248;
+            if (!loop_init_9) {
+                uint _e226 = row;
+                uint _e229 = p.lanes;
+                row = _e226 + _e229;
             }
-            loop_init_8 = false;
-            uint _e137 = row;
-            if (_e137 < rows_1) {
+            loop_init_9 = false;
+            uint _e141 = row;
+            if (_e141 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e141 = p.lanes;
-                if (lane < _e141) {
-                    uint _e145 = row;
-                    local = (_e145 + lane) < rows_1;
+                uint _e145 = p.lanes;
+                if (lane_3 < _e145) {
+                    uint _e149 = row;
+                    local = (_e149 + lane_3) < rows_1;
                 } else {
                     local = false;
                 }
                 bool on_1 = local;
-                uint _e150 = row;
-                uint own_1 = (row0_1 + _e150) + lane;
+                uint _e154 = row;
+                uint own_1 = (row0_1 + _e154) + lane_3;
                 row_class = 0u;
                 if (false) {
                     local_1 = on_1;
                 } else {
                     local_1 = false;
                 }
-                bool _e159 = local_1;
-                if (_e159) {
-                    uint _e163 = p.row_classes;
-                    uint _e166 = data[_e163 + own_1];
-                    row_class = _e166;
+                bool _e163 = local_1;
+                if (_e163) {
+                    uint _e167 = p.row_classes;
+                    uint _e170 = data[_e167 + own_1];
+                    row_class = _e170;
                 }
                 begin_branches(until_restart);
-                uint _e169 = p.restart;
-                uint _e170 = branch_bit(_e169, history, history_at, until_restart);
-                branch = _e170;
-                uint _e172 = first;
-                table = _e172;
+                uint _e173 = p.restart;
+                uint _e174 = branch_bit(_e173, history, history_at, until_restart);
+                branch = _e174;
+                uint _e176 = first;
+                table = _e176;
                 if (false) {
-                    uint _e175 = row_class;
-                    uint _e176 = branch;
-                    uint _e179 = table_bits;
-                    uint _e180 = class_table(_e175, col0_, _e176 * BRANCH_TABLES, _e179, p, data, _buffer_sizes);
-                    table = _e180;
+                    uint _e179 = row_class;
+                    uint _e180 = branch;
+                    uint _e183 = table_bits;
+                    uint _e184 = class_table(_e179, col0_, _e180 * BRANCH_TABLES, _e183, p, data, _buffer_sizes);
+                    table = _e184;
                 }
-                touched = 0u;
                 c = 0u;
-                bool loop_init_9 = true;
+                bool loop_init_10 = true;
                 while(true) {
-                    if (!loop_init_9) {
-                        uint _e243 = c;
-                        c = _e243 + 1u;
+                    if (!loop_init_10) {
+                        uint _e224 = c;
+                        c = _e224 + 1u;
                     }
-                    loop_init_9 = false;
-                    uint _e185 = c;
-                    if (_e185 < cols) {
+                    loop_init_10 = false;
+                    uint _e187 = c;
+                    if (_e187 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e187 = c;
-                        if (naga_mod(_e187, TOUCH_COLS) == 0u) {
-                            uint _e193 = taken;
-                            uint _e194 = touched;
-                            uint _e197 = p.nothing;
-                            taken = _e193 + (_e194 & _e197);
-                            uint _e201 = taken;
-                            uint _e207 = stream_word((_e201 + TOUCH_WORDS) + (4u * lane), stream, limit, _buffer_sizes);
-                            touched = _e207;
-                        }
-                        uint _e208 = table;
-                        uint _e209 = table_bits;
-                        Step _e210 = next_step(_e208, _e209, data, state, _buffer_sizes);
+                        uint _e189 = table;
+                        uint _e190 = table_bits;
+                        Step _e191 = next_step(_e189, _e190, local_table, data, state, _buffer_sizes);
                         uint own_branch = branch;
-                        uint _e215 = p.zero;
-                        push_code(_e210.symbol, _e215, history, history_at);
-                        uint _e218 = p.restart;
-                        uint _e219 = branch_bit(_e218, history, history_at, until_restart);
-                        branch = _e219;
+                        uint _e196 = p.zero;
+                        push_code(_e191.symbol, _e196, history, history_at);
+                        uint _e199 = p.restart;
+                        uint _e200 = branch_bit(_e199, history, history_at, until_restart);
+                        branch = _e200;
                         if (false) {
-                            uint _e221 = c;
-                            uint _e228 = p.sink.cols;
-                            uint next_col = metal::min((col0_ + _e221) + 1u, _e228 - 1u);
-                            uint _e232 = row_class;
-                            uint _e233 = branch;
-                            uint _e236 = table_bits;
-                            uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
-                            table = _e237;
+                            uint _e202 = c;
+                            uint _e209 = p.sink.cols;
+                            uint next_col = metal::min((col0_ + _e202) + 1u, _e209 - 1u);
+                            uint _e213 = row_class;
+                            uint _e214 = branch;
+                            uint _e217 = table_bits;
+                            uint _e218 = class_table(_e213, next_col, _e214 * BRANCH_TABLES, _e217, p, data, _buffer_sizes);
+                            table = _e218;
                         }
-                        finish_step(lane, on_1, _e210.state, stream, state, taken, limit, _buffer_sizes);
+                        finish_step(lane_3, on_1, _e191.state, p, base, used, near, far, ahead, stream, state, _buffer_sizes);
                         if (on_1) {
-                            uint _e239 = c;
-                            put(own_1, col0_ + _e239, _e210.symbol, own_branch, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                            uint _e220 = c;
+                            put(own_1, col0_ + _e220, _e191.symbol, own_branch, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                         }
                     }
                 }
@@ -1188,72 +1301,72 @@ struct decode_ransInput {
         }
     } else {
         uint symbols = rows_1 * cols;
-        bool loop_init_10 = true;
+        bool loop_init_11 = true;
         while(true) {
-            if (!loop_init_10) {
-                uint _e293 = at;
-                uint _e296 = p.lanes;
-                at = _e293 + _e296;
+            if (!loop_init_11) {
+                uint _e274 = at;
+                uint _e277 = p.lanes;
+                at = _e274 + _e277;
             }
-            loop_init_10 = false;
-            uint _e253 = at;
-            if (_e253 < symbols) {
+            loop_init_11 = false;
+            uint _e234 = at;
+            if (_e234 < symbols) {
             } else {
                 break;
             }
             {
-                uint _e255 = at;
-                uint i_5 = _e255 + lane;
-                uint _e259 = p.lanes;
-                if (lane < _e259) {
-                    local_2 = i_5 < symbols;
+                uint _e236 = at;
+                uint i_9 = _e236 + lane_3;
+                uint _e240 = p.lanes;
+                if (lane_3 < _e240) {
+                    local_2 = i_9 < symbols;
                 } else {
                     local_2 = false;
                 }
                 bool on_2 = local_2;
-                uint row_8 = row0_1 + naga_div(i_5, cols);
-                uint col_4 = col0_ + naga_mod(i_5, cols);
-                uint _e270 = first;
-                table_1 = _e270;
+                uint row_8 = row0_1 + naga_div(i_9, cols);
+                uint col_4 = col0_ + naga_mod(i_9, cols);
+                uint _e251 = first;
+                table_1 = _e251;
                 if (false) {
                     local_3 = on_2;
                 } else {
                     local_3 = false;
                 }
-                bool _e276 = local_3;
-                if (_e276) {
-                    uint _e280 = p.row_classes;
-                    uint _e283 = data[_e280 + row_8];
-                    uint _e285 = table_bits;
-                    uint _e286 = class_table(_e283, col_4, 0u, _e285, p, data, _buffer_sizes);
-                    table_1 = _e286;
+                bool _e257 = local_3;
+                if (_e257) {
+                    uint _e261 = p.row_classes;
+                    uint _e264 = data[_e261 + row_8];
+                    uint _e266 = table_bits;
+                    uint _e267 = class_table(_e264, col_4, 0u, _e266, p, data, _buffer_sizes);
+                    table_1 = _e267;
                 }
-                uint _e287 = table_1;
-                uint _e288 = table_bits;
-                Step _e289 = next_step(_e287, _e288, data, state, _buffer_sizes);
-                finish_step(lane, on_2, _e289.state, stream, state, taken, limit, _buffer_sizes);
+                uint _e268 = table_1;
+                uint _e269 = table_bits;
+                Step _e270 = next_step(_e268, _e269, local_table, data, state, _buffer_sizes);
+                finish_step(lane_3, on_2, _e270.state, p, base, used, near, far, ahead, stream, state, _buffer_sizes);
                 if (on_2) {
-                    put(row_8, col_4, _e289.symbol, 0u, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                    put(row_8, col_4, _e270.symbol, 0u, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
                 }
             }
         }
     }
-    uint _e298 = used;
-    if (lane < _e298) {
-        uint _e303 = state;
-        local_4 = _e303 != LOWER;
+    uint _e279 = lanes;
+    if (lane_3 < _e279) {
+        uint _e284 = state;
+        local_4 = _e284 != LOWER;
     } else {
         local_4 = false;
     }
-    bool _e307 = local_4;
-    if (!(_e307)) {
-        uint _e312 = taken;
-        local_5 = _e312 != naga_div(end, 2u);
+    bool _e288 = local_4;
+    if (!(_e288)) {
+        uint _e292 = words_taken(base, used);
+        local_5 = _e292 != naga_div(end, 2u);
     } else {
         local_5 = true;
     }
-    bool _e317 = local_5;
-    if (_e317) {
+    bool _e297 = local_5;
+    if (_e297) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {

@@ -1,0 +1,41 @@
+// The words of the lanes of a tile, which are the first 32 lanes of a subgroup or all of them.
+//
+// A lane holds the words of 32 bits number `base` + lane and `base` + 32 + lane in registers, where the others
+// find theirs, and loads that behind them early. A step begins below word 32 and takes at most 16.
+
+// `base` is a multiple of 32, so that a load is a line of a cache. `used` counts words of 16 bits from it on.
+var<private> base: u32;
+var<private> used: u32;
+var<private> near: u32;
+var<private> far: u32;
+var<private> ahead: u32;
+
+// The next word is that of 16 bits number `first`.
+fn open_words(lane: u32, first: u32) {
+    base = first / 64u * 32u;
+    used = first - 2u * base;
+    near = stream_word(base + lane);
+    far = stream_word(base + 32u + lane);
+    ahead = stream_word(base + 64u + lane);
+}
+
+// Returns the word of a lane that needs one; for all lanes of a tile.
+fn next_word(lane: u32, needs: bool) -> u32 {
+    let all = subgroupBallot(needs).x;
+    let at = used + countOneBits(all & ((1u << lane) - 1u));
+    let other = at / 2u % 32u;
+    let word = select(subgroupShuffle(near, other), subgroupShuffle(far, other), at >= 64u);
+    used += countOneBits(all);
+    if (used >= 64u) {
+        used -= 64u;
+        base += 32u;
+        near = far;
+        far = ahead;
+        ahead = stream_word(base + 64u + lane);
+    }
+    return word >> (16u * (at % 2u)) & 0xffffu;
+}
+
+fn words_taken() -> u32 {
+    return 2u * base + used;
+}
