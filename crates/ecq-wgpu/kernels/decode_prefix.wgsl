@@ -125,7 +125,7 @@ fn next_tuple(table: u32) -> u32 {
         return symbols;
     }
     take(length);
-    if (TUPLE < 4u) { return entry; }
+    if (TUPLE < 4u) { return entry & 0xffffffu; }
     // Four bits to eight.
     let pairs = (entry | entry << 8u) & 0x00ff00ffu;
     return (pairs | pairs << 4u) & 0x0f0f0f0fu;
@@ -140,8 +140,9 @@ fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     if (which >= p.tiles) { return; }
     let lane = number % p.lanes;
     let row0 = which / p.across * p.tile_rows;
-    let col0 = which % p.across * p.tile_cols;
     let rows = min(p.tile_rows, p.rows - row0);
+    var col0 = 0u;
+    if (!WHOLE_ROWS) { col0 = which % p.across * p.tile_cols; }
     let cols = min(p.tile_cols, p.sink.cols - col0);
     if (skips(row0, rows)) { return; }
     let per_row = (cols + TUPLE - 1u) / TUPLE;
@@ -157,13 +158,15 @@ fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             begin_branches();
             for (var c = 0u; c < cols; c += TUPLE) {
                 let symbols = next_tuple(table);
-                for (var i = 0u; i < TUPLE; i++) {
-                    if (c + i >= cols) { break; }
-                    let symbol = symbols >> (8u * i) & 0xffu;
-                    let branch = branch_bit(p.restart);
-                    push_code(symbol, p.zero);
-                    put(row0 + row, col0 + c + i, symbol, branch);
+                let count = min(TUPLE, cols - c);
+                var branches = 0u;
+                if (LAG > 0u) {
+                    for (var i = 0u; i < count; i++) {
+                        branches |= branch_bit(p.restart) << (8u * i);
+                        push_code(symbols >> (8u * i) & 0xffu, p.zero);
+                    }
                 }
+                put(row0 + row, col0 + c, count, symbols, branches);
             }
         }
     } else {
@@ -172,10 +175,7 @@ fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         for (var t = lane; t < tuples; t += p.lanes) {
             let symbols = next_tuple(table);
             let c = t % per_row * TUPLE;
-            for (var i = 0u; i < TUPLE; i++) {
-                if (c + i >= cols) { break; }
-                put(row0 + t / per_row, col0 + c + i, symbols >> (8u * i) & 0xffu, 0u);
-            }
+            put(row0 + t / per_row, col0 + c, min(TUPLE, cols - c), symbols, 0u);
         }
     }
     let used = 32u * (next_word + crossed - 3u) + at;

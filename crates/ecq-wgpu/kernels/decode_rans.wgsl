@@ -98,8 +98,9 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     let number = tile_number(group_number * (THREADS / TILE_THREADS) + thread / TILE_THREADS);
     if (number >= p.tiles) { return; }
     let row0 = number / p.across * p.tile_rows;
-    let col0 = number % p.across * p.tile_cols;
     let rows = min(p.tile_rows, p.rows - row0);
+    var col0 = 0u;
+    if (!WHOLE_ROWS) { col0 = number % p.across * p.tile_cols; }
     let cols = min(p.tile_cols, p.sink.cols - col0);
     if (skips(row0, rows)) { return; }
     let start = data[p.starts + number];
@@ -142,7 +143,7 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
                     table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
                 }
                 finish_step(lane, on, step.state);
-                if (on) { put(own, col0 + c, step.symbol, own_branch); }
+                if (on) { put(own, col0 + c, 1u, step.symbol, own_branch); }
             }
         }
     } else {
@@ -158,7 +159,7 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
             }
             let step = next_step(table, table_bits);
             finish_step(lane, on, step.state);
-            if (on) { put(row, col, step.symbol, 0u); }
+            if (on) { put(row, col, 1u, step.symbol, 0u); }
         }
     }
     if ((lane < lanes && state != LOWER) || words_taken() != end / 2u) { report_bad(); }

@@ -1,7 +1,8 @@
 // The words of the lanes of a tile, which are the first 32 lanes of a subgroup or all of them.
 //
 // A lane holds the words of 32 bits number `base` + lane and `base` + 32 + lane in registers, where the others
-// find theirs, and loads that behind them early. A step begins below word 32 and takes at most 16.
+// find theirs, and loads the one behind them early. A step begins below word `base` + 32 and takes words of 17
+// in a row, at most one of each lane: that of its first register, unless the step begins behind it.
 
 // `base` is a multiple of 32, so that a load is a line of a cache. `used` counts words of 16 bits from it on.
 var<private> base: u32;
@@ -23,8 +24,7 @@ fn open_words(lane: u32, first: u32) {
 fn next_word(lane: u32, needs: bool) -> u32 {
     let all = subgroupBallot(needs).x;
     let at = used + countOneBits(all & ((1u << lane) - 1u));
-    let other = at / 2u % 32u;
-    let word = select(subgroupShuffle(near, other), subgroupShuffle(far, other), at >= 64u);
+    let word = subgroupShuffle(select(near, far, lane < used / 2u), at / 2u % 32u);
     used += countOneBits(all);
     if (used >= 64u) {
         used -= 64u;
