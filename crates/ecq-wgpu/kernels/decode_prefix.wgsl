@@ -45,9 +45,9 @@ struct PrefixParameters {
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
 
-// Words are loaded for BATCH tuples at once, as early as one batch before, so that lanes wait rarely. Of the
-// window's 96 bits the first `at`, below 32, are used up: 65 are left for four codewords, or for an escaped
-// tuple (24 bits at most) and three codewords.
+// Tuples are decoded in batches of BATCH. The words that complete the window behind a batch are loaded at its
+// first tuple, so that lanes seldom wait. Of the window's 96 bits the first `at`, below 32, are used up: 65 are
+// left for four codewords, or for an escaped tuple (24 bits at most) and three codewords.
 const BATCH: u32 = 4u;
 
 // The window of this thread's lane begins with a word that has bits left. `crossed` counts the words that it
@@ -58,8 +58,6 @@ var<private> behind: vec2<u32>;
 var<private> at: u32;
 var<private> crossed: u32;
 var<private> next_word: u32;
-// Tuples, the same number for all lanes.
-var<private> until_refill: u32;
 var<private> bad: bool;
 
 fn stream_word(i: u32) -> u32 {
@@ -75,17 +73,15 @@ fn open_at(word: u32) {
     window = vec3<u32>(stream_word(word), stream_word(word + 1u), stream_word(word + 2u));
     next_word = word + 3u;
     crossed = 0u;
-    read_behind();
 }
 
-// Completes the window.
+// Completes the window behind a batch.
 fn refill() {
     let both = crossed == 2u;
     window.y = select(window.y, behind.x, both);
     window.z = select(select(window.z, behind.x, crossed == 1u), behind.y, both);
     next_word += crossed;
     crossed = 0u;
-    read_behind();
 }
 
 fn next_bits() -> u32 {
@@ -102,19 +98,16 @@ fn take(bits: u32) {
     crossed += select(0u, 1u, over);
 }
 
-// Returns the symbols of the next tuple, a byte each.
-fn next_tuple(table: u32) -> u32 {
-    if (until_refill == 0u) {
-        refill();
-        until_refill = BATCH;
-    }
-    until_refill--;
+// Returns the symbols of the next tuple, a byte each; `first` says whether it is that of a batch.
+fn next_tuple(table: u32, first: bool) -> u32 {
+    if (first) { read_behind(); }
     let entry = table_entry(table + (next_bits() & (ENTRIES - 1u)));
     let length = entry >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) { bad = true; }
         take(length % NO_CODEWORD);
         open_at(next_word + crossed - 3u);
+        read_behind();
         var symbols = 0u;
         for (var i = 0u; i < TUPLE; i++) {
             let symbol = next_bits() & ((1u << p.raw_bits) - 1u);
@@ -129,6 +122,18 @@ fn next_tuple(table: u32) -> u32 {
     // Four bits to eight.
     let pairs = (entry | entry << 8u) & 0x00ff00ffu;
     return (pairs | pairs << 4u) & 0x0f0f0f0fu;
+}
+
+// Returns the branch bits of the next columns, a byte each.
+fn branches_of(symbols: u32, count: u32) -> u32 {
+    var branches = 0u;
+    if (LAG > 0u) {
+        for (var i = 0u; i < count; i++) {
+            branches |= branch_bit(p.restart) << (8u * i);
+            push_code(symbols >> (8u * i) & 0xffu, p.zero);
+        }
+    }
+    return branches;
 }
 
 @compute @workgroup_size(THREADS)
@@ -156,29 +161,31 @@ fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
         if (lane >= rows) { return; }
         for (var row = lane; row < rows; row += p.lanes) {
             begin_branches();
-            for (var c = 0u; c < cols; c += TUPLE) {
-                let symbols = next_tuple(table);
-                let count = min(TUPLE, cols - c);
-                var branches = 0u;
-                if (LAG > 0u) {
-                    for (var i = 0u; i < count; i++) {
-                        branches |= branch_bit(p.restart) << (8u * i);
-                        push_code(symbols >> (8u * i) & 0xffu, p.zero);
-                    }
+            var c = 0u;
+            while (c < cols) {
+                for (var i = 0u; i < BATCH && c < cols; i++) {
+                    let symbols = next_tuple(table, i == 0u);
+                    let count = min(TUPLE, cols - c);
+                    put(row0 + row, col0 + c, count, symbols, branches_of(symbols, count));
+                    c += TUPLE;
                 }
-                put(row0 + row, col0 + c, count, symbols, branches);
+                refill();
             }
         }
     } else {
         let tuples = rows * per_row;
         if (lane >= tuples) { return; }
-        for (var t = lane; t < tuples; t += p.lanes) {
-            let symbols = next_tuple(table);
-            let c = t % per_row * TUPLE;
-            put(row0 + t / per_row, col0 + c, min(TUPLE, cols - c), symbols, 0u);
+        var t = lane;
+        while (t < tuples) {
+            for (var i = 0u; i < BATCH && t < tuples; i++) {
+                let c = t % per_row * TUPLE;
+                put(row0 + t / per_row, col0 + c, min(TUPLE, cols - c), next_tuple(table, i == 0u), 0u);
+                t += p.lanes;
+            }
+            refill();
         }
     }
-    let used = 32u * (next_word + crossed - 3u) + at;
+    let used = 32u * (next_word - 3u) + at;
     let left = 8u * end - used;
     if (bad || left >= 8u || (next_bits() & ((1u << left) - 1u)) != 0u) {
         atomicStore(&report[1], p.weight);

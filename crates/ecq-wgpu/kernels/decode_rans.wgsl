@@ -118,7 +118,7 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
     open_words(lane, start / 2u + 2u * lanes);
     var table_bits = p.table_bits;
     var first = 0u;
-    if (p.listed != 0u) {
+    if (TABLE_ENTRIES == 0u && p.listed != 0u) {
         table_bits = data[p.firsts + number] & 15u;
         first = data[p.firsts + number] >> 4u;
     }
@@ -132,34 +132,44 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
             var branch = branch_bit(p.restart);
             var table = first;
             if (CLASSES != 0u) { table = class_table(row_class, col0, branch * BRANCH_TABLES, table_bits); }
-            for (var c = 0u; c < cols; c++) {
-                let step = next_step(table, table_bits);
-                let own_branch = branch;
-                // What the next column needs is loaded beside the words of this one.
-                push_code(step.symbol, p.zero);
-                branch = branch_bit(p.restart);
-                if (CLASSES != 0u) {
-                    let next_col = min(col0 + c + 1u, p.sink.cols - 1u);
-                    table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
+            var c = 0u;
+            while (c < cols) {
+                while (c < cols && !window_is_used()) {
+                    let step = next_step(table, table_bits);
+                    let own_branch = branch;
+                    // What the next column needs is loaded beside the words of this one.
+                    push_code(step.symbol, p.zero);
+                    branch = branch_bit(p.restart);
+                    if (CLASSES != 0u) {
+                        let next_col = min(col0 + c + 1u, p.sink.cols - 1u);
+                        table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
+                    }
+                    finish_step(lane, on, step.state);
+                    if (on) { put(own, col0 + c, 1u, step.symbol, own_branch); }
+                    c++;
                 }
-                finish_step(lane, on, step.state);
-                if (on) { put(own, col0 + c, 1u, step.symbol, own_branch); }
+                close_window();
             }
         }
     } else {
         let symbols = rows * cols;
-        for (var at = 0u; at < symbols; at += p.lanes) {
-            let i = at + lane;
-            let on = lane < p.lanes && i < symbols;
-            let row = row0 + i / cols;
-            let col = col0 + i % cols;
-            var table = first;
-            if (CLASSES != 0u && on) {
-                table = class_table(data[p.row_classes + row], col, 0u, table_bits);
+        var at = 0u;
+        while (at < symbols) {
+            while (at < symbols && !window_is_used()) {
+                let i = at + lane;
+                let on = lane < p.lanes && i < symbols;
+                let row = row0 + i / cols;
+                let col = col0 + i % cols;
+                var table = first;
+                if (CLASSES != 0u && on) {
+                    table = class_table(data[p.row_classes + row], col, 0u, table_bits);
+                }
+                let step = next_step(table, table_bits);
+                finish_step(lane, on, step.state);
+                if (on) { put(row, col, 1u, step.symbol, 0u); }
+                at += p.lanes;
             }
-            let step = next_step(table, table_bits);
-            finish_step(lane, on, step.state);
-            if (on) { put(row, col, 1u, step.symbol, 0u); }
+            close_window();
         }
     }
     if ((lane < lanes && state != LOWER) || words_taken() != end / 2u) { report_bad(); }

@@ -19,6 +19,14 @@ fn open_words(lane: u32, first: u32) {
     workgroupBarrier();
 }
 
+// There is no window.
+fn window_is_used() -> bool {
+    return false;
+}
+
+fn close_window() {
+}
+
 // Returns the word of a lane that needs one; for all lanes of a tile.
 fn next_word(lane: u32, needs: bool) -> u32 {
     if (turn % TOUCH_STEPS == 0u) {

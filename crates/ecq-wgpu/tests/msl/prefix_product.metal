@@ -115,6 +115,7 @@ constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
 constant uint BLOCK_VECTORS = 5u;
+constant bool WHOLE_ROWS = true;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
@@ -252,15 +253,15 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_2 = {};
+    bool local_4 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (false) {
-        local_2 = false;
+        local_4 = false;
     } else {
-        local_2 = true;
+        local_4 = true;
     }
-    bool _e10 = local_2;
+    bool _e10 = local_4;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_3, side, _buffer_sizes);
         step = _e14;
@@ -315,12 +316,12 @@ int half_of_values(
     int _e6 = dot_values(a_1.x, _e5);
     metal::uint4 _e12 = digits[at_3 + 1u];
     int _e13 = dot_values(a_1.y, _e12);
-    int first_5 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    int first_6 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
     metal::uint4 _e20 = digits[at_3 + 2u];
     int _e21 = dot_values(a_1.z, _e20);
     metal::uint4 _e28 = digits[at_3 + 3u];
     int _e29 = dot_values(a_1.w, _e28);
-    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_5) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_6) + as_type<uint>(_e21))) + as_type<uint>(_e29));
 }
 
 float add_sums(
@@ -332,18 +333,18 @@ float add_sums(
     metal::float2 second,
     constant PrefixParameters& p
 ) {
-    bool local_3 = {};
+    bool local_5 = {};
     float sum_1 = {};
     float sum_2 = {};
     ProductParameters _e6 = parameters(p);
     int zero_1 = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
     if (false) {
-        local_3 = false;
+        local_5 = false;
     } else {
-        local_3 = false;
+        local_5 = false;
     }
-    bool _e16 = local_3;
+    bool _e16 = local_5;
     if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
@@ -496,6 +497,15 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant PrefixParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base & ~(2155905152u))) ^ ((elements ^ ~(base)) & 2155905152u);
+}
+
 void end_range(
     uint row_5,
     constant PrefixParameters& p,
@@ -573,9 +583,9 @@ void put_block(
     Codes codes_1 = {};
     metal::float2 first_2 = metal::float2(0.0, 0.0);
     metal::float2 second_2 = {};
-    bool local_4 = {};
+    bool local_6 = {};
     uint r_3 = 0u;
-    bool local_5 = {};
+    bool local_7 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
     if (block_1 == 0u) {
@@ -613,11 +623,11 @@ void put_block(
         first_2 = _e51;
     }
     if (false) {
-        local_4 = false;
+        local_6 = false;
     } else {
-        local_4 = false;
+        local_6 = false;
     }
-    bool _e57 = local_4;
+    bool _e57 = local_6;
     if (_e57) {
         metal::float2 _e59 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
         second_2 = _e59;
@@ -671,11 +681,11 @@ void put_block(
     if (!((row_6 < _e113))) {
         uint _e122 = p.sink.product.first;
         uint _e127 = p.sink.product.count;
-        local_5 = row_6 >= (_e122 + _e127);
+        local_7 = row_6 >= (_e122 + _e127);
     } else {
-        local_5 = true;
+        local_7 = true;
     }
-    bool _e131 = local_5;
+    bool _e131 = local_7;
     if (_e131) {
         return;
     }
@@ -713,15 +723,16 @@ void put_block(
 void put(
     uint row_7,
     uint col_1,
-    uint symbol,
-    uint branch,
+    uint count,
+    uint symbols,
+    uint branches,
     constant PrefixParameters& p,
     constant metal::uint4& active_rows,
     device type_1 const& side,
     device type_8 const& bias,
     device type_9 const& digits,
     device type_8 const& x,
-    thread uint& quad_,
+    thread uint& pending,
     thread Codes& gathered_1,
     thread uint& split_2,
     thread type_10& total_3,
@@ -729,60 +740,83 @@ void put(
     device type_8& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element_1 = {};
-    bool local_6 = {};
-    bool local_7 = {};
+    uint elements_1 = {};
+    uint blocks_1 = {};
+    uint block_2 = {};
     uint i_5 = {};
-    element_1 = symbol;
+    elements_1 = symbols;
     if (false) {
-        element_1 = (2u * symbol) + branch;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element_1;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col_1 + 1u) == _e28;
-    if (naga_mod(col_1, 4u) < 3u) {
-        local_6 = !(is_last);
-    } else {
-        local_6 = false;
+    uint before = naga_mod(col_1, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before));
+    if ((before + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered_1);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before));
     }
-    bool _e38 = local_6;
-    if (_e38) {
-        return;
+    uint end = col_1 + count;
+    blocks_1 = naga_div(end, 32u);
+    uint _e43 = p.sink.cols;
+    if (end == _e43) {
+        blocks_1 = naga_div(end + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered_1);
-    if (naga_mod(col_1, 32u) < 28u) {
-        local_7 = !(is_last);
-    } else {
-        local_7 = false;
-    }
-    bool _e56 = local_7;
-    if (_e56) {
-        return;
-    }
-    i_5 = naga_div(naga_mod(col_1, 32u), 4u);
+    block_2 = naga_div(col_1, 32u);
     bool loop_init_6 = true;
     while(true) {
         if (!loop_init_6) {
-            uint _e67 = i_5;
-            i_5 = _e67 + 1u;
+            uint _e93 = block_2;
+            block_2 = _e93 + 1u;
         }
         loop_init_6 = false;
-        uint _e62 = i_5;
-        if (_e62 < 7u) {
+        uint _e52 = block_2;
+        uint _e53 = blocks_1;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered_1);
+            uint _e55 = block_2;
+            if (_e55 == naga_div(end, 32u)) {
+                if (naga_mod(end, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end, 4u))) - 1u), gathered_1);
+                }
+                i_5 = naga_div(naga_mod(end, 32u) + 3u, 4u);
+                bool loop_init_7 = true;
+                while(true) {
+                    if (!loop_init_7) {
+                        uint _e87 = i_5;
+                        i_5 = _e87 + 1u;
+                    }
+                    loop_init_7 = false;
+                    uint _e82 = i_5;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered_1);
+                    }
+                }
+            }
+            uint _e89 = block_2;
+            Codes _e91 = gathered_1;
+            put_block(row_7, _e89, _e91, p, active_rows, side, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered_1;
-    put_block(row_7, naga_div(col_1, 32u), _e72, p, active_rows, side, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 bool skips(
@@ -822,13 +856,13 @@ uint branch_bit(
     }
     uint _e4 = until_restart;
     if (_e4 == 0u) {
-        bool loop_init_7 = true;
+        bool loop_init_8 = true;
         while(true) {
-            if (!loop_init_7) {
+            if (!loop_init_8) {
                 uint _e17 = i_6;
                 i_6 = _e17 + 1u;
             }
-            loop_init_7 = false;
+            loop_init_8 = false;
             uint _e9 = i_6;
             if (_e9 < HISTORY_WORDS) {
             } else {
@@ -857,7 +891,7 @@ uint branch_bit(
 }
 
 void push_code(
-    uint symbol_1,
+    uint symbol,
     uint zero,
     thread type_12& history,
     thread uint& history_at
@@ -865,7 +899,7 @@ void push_code(
     if (true) {
         return;
     }
-    uint parity = (symbol_1 ^ zero) & 1u;
+    uint parity = (symbol ^ zero) & 1u;
     if (ONE_WORD) {
         uint _e11 = history.inner[0];
         uint _e16 = history.inner[0];
@@ -890,24 +924,35 @@ void open_table(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint i_7 = {};
-    i_7 = thread_1;
-    bool loop_init_8 = true;
+    i_7 = 4u * thread_1;
+    bool loop_init_9 = true;
     while(true) {
-        if (!loop_init_8) {
-            uint _e14 = i_7;
-            i_7 = _e14 + THREADS;
+        if (!loop_init_9) {
+            uint _e51 = i_7;
+            i_7 = _e51 + 512u;
         }
-        loop_init_8 = false;
-        uint _e3 = i_7;
-        if (_e3 < TABLE_ENTRIES) {
+        loop_init_9 = false;
+        uint _e5 = i_7;
+        if (_e5 < TABLE_ENTRIES) {
         } else {
             break;
         }
         {
-            uint _e7 = i_7;
-            uint _e10 = i_7;
-            uint _e13 = data[first_4 + _e10];
-            local_table.inner[_e7] = _e13;
+            uint _e8 = i_7;
+            uint at_8 = first_4 + _e8;
+            uint _e12 = data[at_8];
+            uint _e17 = data[at_8 + 1u];
+            uint _e22 = data[at_8 + 2u];
+            uint _e27 = data[at_8 + 3u];
+            metal::uint4 entries = metal::uint4(_e12, _e17, _e22, _e27);
+            uint _e30 = i_7;
+            local_table.inner[_e30] = entries.x;
+            uint _e34 = i_7;
+            local_table.inner[_e34 + 1u] = entries.y;
+            uint _e40 = i_7;
+            local_table.inner[_e40 + 2u] = entries.z;
+            uint _e46 = i_7;
+            local_table.inner[_e46 + 3u] = entries.w;
         }
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
@@ -953,7 +998,6 @@ void open_at(
     constant PrefixParameters& p,
     device type_1 const& stream,
     thread metal::uint3& window,
-    thread metal::uint2& behind,
     thread uint& crossed,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
@@ -964,18 +1008,14 @@ void open_at(
     window = metal::uint3(_e2, _e5, _e8);
     next_word = word_1 + 3u;
     crossed = 0u;
-    read_behind(p, stream, behind, next_word, _buffer_sizes);
     return;
 }
 
 void refill(
-    constant PrefixParameters& p,
-    device type_1 const& stream,
     thread metal::uint3& window,
     thread metal::uint2& behind,
     thread uint& crossed,
-    thread uint& next_word,
-    constant _mslBufferSizes& _buffer_sizes
+    thread uint& next_word
 ) {
     uint _e1 = crossed;
     bool both = _e1 == 2u;
@@ -991,7 +1031,6 @@ void refill(
     uint _e33 = crossed;
     next_word = _e31 + _e33;
     crossed = 0u;
-    read_behind(p, stream, behind, next_word, _buffer_sizes);
     return;
 }
 
@@ -1031,6 +1070,7 @@ void take(
 
 uint next_tuple(
     uint table_1,
+    bool first_5,
     constant PrefixParameters& p,
     threadgroup type_13& local_table,
     device type_1 const& stream,
@@ -1039,66 +1079,101 @@ uint next_tuple(
     thread uint& at_5,
     thread uint& crossed,
     thread uint& next_word,
-    thread uint& until_refill,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint symbols = 0u;
+    uint symbols_1 = 0u;
     uint i_10 = 0u;
-    uint _e2 = until_refill;
-    if (_e2 == 0u) {
-        refill(p, stream, window, behind, crossed, next_word, _buffer_sizes);
-        until_refill = BATCH;
+    if (first_5) {
+        read_behind(p, stream, behind, next_word, _buffer_sizes);
     }
-    uint _e9 = until_refill;
-    until_refill = _e9 - 1u;
-    uint _e11 = next_bits(window, at_5);
-    uint _e15 = table_entry(table_1 + (_e11 & 4095u), local_table);
-    uint length = _e15 >> 24u;
+    uint _e2 = next_bits(window, at_5);
+    uint _e6 = table_entry(table_1 + (_e2 & 4095u), local_table);
+    uint length = _e6 >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) {
             bad = true;
         }
         take(naga_mod(length, NO_CODEWORD), window, at_5, crossed);
-        uint _e27 = next_word;
-        uint _e29 = crossed;
-        open_at((_e27 + _e29) - 3u, p, stream, window, behind, crossed, next_word, _buffer_sizes);
-        bool loop_init_9 = true;
+        uint _e18 = next_word;
+        uint _e20 = crossed;
+        open_at((_e18 + _e20) - 3u, p, stream, window, crossed, next_word, _buffer_sizes);
+        read_behind(p, stream, behind, next_word, _buffer_sizes);
+        bool loop_init_10 = true;
         while(true) {
-            if (!loop_init_9) {
-                uint _e65 = i_10;
-                i_10 = _e65 + 1u;
+            if (!loop_init_10) {
+                uint _e56 = i_10;
+                i_10 = _e56 + 1u;
             }
-            loop_init_9 = false;
-            uint _e37 = i_10;
-            if (_e37 < TUPLE) {
+            loop_init_10 = false;
+            uint _e28 = i_10;
+            if (_e28 < TUPLE) {
             } else {
                 break;
             }
             {
-                uint _e40 = next_bits(window, at_5);
-                uint _e44 = p.raw_bits;
-                uint symbol_2 = _e40 & ((1u << _e44) - 1u);
-                uint _e51 = p.alphabet;
-                if (symbol_2 >= _e51) {
+                uint _e31 = next_bits(window, at_5);
+                uint _e35 = p.raw_bits;
+                uint symbol_1 = _e31 & ((1u << _e35) - 1u);
+                uint _e42 = p.alphabet;
+                if (symbol_1 >= _e42) {
                     bad = true;
                 }
-                uint _e57 = p.raw_bits;
-                take(_e57, window, at_5, crossed);
-                uint _e58 = symbols;
-                uint _e60 = i_10;
-                symbols = _e58 | (symbol_2 << (8u * _e60));
+                uint _e48 = p.raw_bits;
+                take(_e48, window, at_5, crossed);
+                uint _e49 = symbols_1;
+                uint _e51 = i_10;
+                symbols_1 = _e49 | (symbol_1 << (8u * _e51));
             }
         }
-        uint _e67 = symbols;
-        return _e67;
+        uint _e58 = symbols_1;
+        return _e58;
     }
     take(length, window, at_5, crossed);
     if (true) {
-        return _e15;
+        return _e6 & 16777215u;
     }
-    uint pairs = (_e15 | (_e15 << 8u)) & 16711935u;
+    uint pairs = (_e6 | (_e6 << 8u)) & 16711935u;
     return (pairs | (pairs << 4u)) & 252645135u;
+}
+
+uint branches_of(
+    uint symbols_2,
+    uint count_1,
+    constant PrefixParameters& p,
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart
+) {
+    uint branches_1 = 0u;
+    uint i_11 = 0u;
+    if (false) {
+        bool loop_init_11 = true;
+        while(true) {
+            if (!loop_init_11) {
+                uint _e29 = i_11;
+                i_11 = _e29 + 1u;
+            }
+            loop_init_11 = false;
+            uint _e7 = i_11;
+            if (_e7 < count_1) {
+            } else {
+                break;
+            }
+            {
+                uint _e9 = branches_1;
+                uint _e12 = p.restart;
+                uint _e13 = branch_bit(_e12, history, history_at, until_restart);
+                uint _e15 = i_11;
+                branches_1 = _e9 | (_e13 << (8u * _e15));
+                uint _e20 = i_11;
+                uint _e27 = p.zero;
+                push_code((symbols_2 >> (8u * _e20)) & 255u, _e27, history, history_at);
+            }
+        }
+    }
+    uint _e31 = branches_1;
+    return _e31;
 }
 
 struct decode_prefixInput {
@@ -1119,7 +1194,7 @@ struct decode_prefixInput {
 , device type_15& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered_1 = {};
     uint split_2 = {};
     type_10 total_3 = {};
@@ -1132,16 +1207,18 @@ struct decode_prefixInput {
     uint at_5 = {};
     uint crossed = {};
     uint next_word = {};
-    uint until_refill = {};
     bool bad = {};
+    uint col0_ = 0u;
     uint table = 0u;
     uint row = {};
     uint c = {};
     uint i = {};
+    bool local = {};
     uint t = {};
     uint i_1 = {};
-    bool local = {};
     bool local_1 = {};
+    bool local_2 = {};
+    bool local_3 = {};
     uint _e4 = p.table;
     open_table(thread_, _e4, data, local_table, _buffer_sizes);
     uint number = ((group.x + (group.y * 65535u)) * THREADS) + thread_;
@@ -1161,100 +1238,100 @@ struct decode_prefixInput {
     uint _e36 = p.across;
     uint _e40 = p.tile_rows;
     uint row0_1 = naga_div(_e25, _e36) * _e40;
-    uint _e44 = p.across;
-    uint _e48 = p.tile_cols;
-    uint col0_ = naga_mod(_e25, _e44) * _e48;
-    uint _e52 = p.tile_rows;
-    uint _e55 = p.rows;
-    uint rows_1 = metal::min(_e52, _e55 - row0_1);
-    uint _e60 = p.tile_cols;
-    uint _e64 = p.sink.cols;
-    uint cols = metal::min(_e60, _e64 - col0_);
-    bool _e67 = skips(row0_1, rows_1, p);
-    if (_e67) {
+    uint _e44 = p.tile_rows;
+    uint _e47 = p.rows;
+    uint rows_1 = metal::min(_e44, _e47 - row0_1);
+    if (false) {
+        uint _e55 = p.across;
+        uint _e59 = p.tile_cols;
+        col0_ = naga_mod(_e25, _e55) * _e59;
+    }
+    uint _e63 = p.tile_cols;
+    uint _e67 = p.sink.cols;
+    uint _e68 = col0_;
+    uint cols = metal::min(_e63, _e67 - _e68);
+    bool _e71 = skips(row0_1, rows_1, p);
+    if (_e71) {
         return;
     }
     uint per_row = naga_div((cols + TUPLE) - 1u, TUPLE);
-    uint _e77 = p.ranges;
-    uint _e81 = p.lanes;
-    uint begin_1 = data[_e77 + (2u * ((_e25 * _e81) + lane))];
-    uint _e91 = p.ranges;
-    uint _e95 = p.lanes;
-    uint end = data[(_e91 + (2u * ((_e25 * _e95) + lane))) + 1u];
+    uint _e81 = p.ranges;
+    uint _e85 = p.lanes;
+    uint begin_1 = data[_e81 + (2u * ((_e25 * _e85) + lane))];
+    uint _e95 = p.ranges;
+    uint _e99 = p.lanes;
+    uint end_1 = data[(_e95 + (2u * ((_e25 * _e99) + lane))) + 1u];
     if (false) {
-        uint _e110 = p.ids;
-        uint _e113 = data[_e110 + _e25];
-        table = _e113 * ENTRIES;
+        uint _e114 = p.ids;
+        uint _e117 = data[_e114 + _e25];
+        table = _e117 * ENTRIES;
     }
-    open_at(naga_div(begin_1, 4u), p, stream, window, behind, crossed, next_word, _buffer_sizes);
+    open_at(naga_div(begin_1, 4u), p, stream, window, crossed, next_word, _buffer_sizes);
     at_5 = 8u * naga_mod(begin_1, 4u);
     if (true) {
         if (lane >= rows_1) {
             return;
         }
         row = lane;
-        bool loop_init_10 = true;
+        bool loop_init_12 = true;
         while(true) {
-            if (!loop_init_10) {
+            if (!loop_init_12) {
                 uint _e168 = row;
                 uint _e171 = p.lanes;
                 row = _e168 + _e171;
             }
-            loop_init_10 = false;
-            uint _e126 = row;
-            if (_e126 < rows_1) {
+            loop_init_12 = false;
+            uint _e130 = row;
+            if (_e130 < rows_1) {
             } else {
                 break;
             }
             {
                 begin_branches(until_restart);
                 c = 0u;
-                bool loop_init_11 = true;
                 while(true) {
-                    if (!loop_init_11) {
-                        uint _e165 = c;
-                        c = _e165 + TUPLE;
-                    }
-                    loop_init_11 = false;
-                    uint _e130 = c;
-                    if (_e130 < cols) {
+                    uint _e134 = c;
+                    if (_e134 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e132 = table;
-                        uint _e133 = next_tuple(_e132, p, local_table, stream, window, behind, at_5, crossed, next_word, until_refill, bad, _buffer_sizes);
                         i = 0u;
-                        bool loop_init_12 = true;
+                        bool loop_init_13 = true;
                         while(true) {
-                            if (!loop_init_12) {
-                                uint _e163 = i;
-                                i = _e163 + 1u;
+                            if (!loop_init_13) {
+                                uint _e166 = i;
+                                i = _e166 + 1u;
                             }
-                            loop_init_12 = false;
-                            uint _e136 = i;
-                            if (_e136 < TUPLE) {
+                            loop_init_13 = false;
+                            uint _e138 = i;
+                            if (_e138 < BATCH) {
+                                uint _e143 = c;
+                                local = _e143 < cols;
+                            } else {
+                                local = false;
+                            }
+                            bool _e146 = local;
+                            if (_e146) {
                             } else {
                                 break;
                             }
                             {
-                                uint _e139 = c;
-                                uint _e140 = i;
-                                if ((_e139 + _e140) >= cols) {
-                                    break;
-                                }
-                                uint _e144 = i;
-                                uint symbol_3 = (_e133 >> (8u * _e144)) & 255u;
-                                uint _e151 = p.restart;
-                                uint _e152 = branch_bit(_e151, history, history_at, until_restart);
-                                uint _e155 = p.zero;
-                                push_code(symbol_3, _e155, history, history_at);
+                                uint _e147 = table;
+                                uint _e148 = i;
+                                uint _e151 = next_tuple(_e147, _e148 == 0u, p, local_table, stream, window, behind, at_5, crossed, next_word, bad, _buffer_sizes);
+                                uint _e153 = c;
+                                uint count_2 = metal::min(TUPLE, cols - _e153);
                                 uint _e156 = row;
-                                uint _e158 = c;
-                                uint _e160 = i;
-                                put(row0_1 + _e156, (col0_ + _e158) + _e160, symbol_3, _e152, p, active_rows, side, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                                uint _e158 = col0_;
+                                uint _e159 = c;
+                                uint _e161 = branches_of(_e151, count_2, p, history, history_at, until_restart);
+                                put(row0_1 + _e156, _e158 + _e159, count_2, _e151, _e161, p, active_rows, side, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                                uint _e162 = c;
+                                c = _e162 + TUPLE;
                             }
                         }
+                        refill(window, behind, crossed, next_word);
                     }
                 }
             }
@@ -1265,73 +1342,72 @@ struct decode_prefixInput {
             return;
         }
         t = lane;
-        bool loop_init_13 = true;
         while(true) {
-            if (!loop_init_13) {
-                uint _e208 = t;
-                uint _e211 = p.lanes;
-                t = _e208 + _e211;
-            }
-            loop_init_13 = false;
             uint _e176 = t;
             if (_e176 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e178 = table;
-                uint _e179 = next_tuple(_e178, p, local_table, stream, window, behind, at_5, crossed, next_word, until_refill, bad, _buffer_sizes);
-                uint _e180 = t;
-                uint c_1 = naga_mod(_e180, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_14 = true;
                 while(true) {
                     if (!loop_init_14) {
-                        uint _e206 = i_1;
-                        i_1 = _e206 + 1u;
+                        uint _e213 = i_1;
+                        i_1 = _e213 + 1u;
                     }
                     loop_init_14 = false;
-                    uint _e186 = i_1;
-                    if (_e186 < TUPLE) {
+                    uint _e180 = i_1;
+                    if (_e180 < BATCH) {
+                        uint _e185 = t;
+                        local_1 = _e185 < tuples;
+                    } else {
+                        local_1 = false;
+                    }
+                    bool _e188 = local_1;
+                    if (_e188) {
                     } else {
                         break;
                     }
                     {
-                        uint _e189 = i_1;
-                        if ((c_1 + _e189) >= cols) {
-                            break;
-                        }
-                        uint _e192 = t;
-                        uint _e196 = i_1;
-                        uint _e199 = i_1;
-                        put(row0_1 + naga_div(_e192, per_row), (col0_ + c_1) + _e196, (_e179 >> (8u * _e199)) & 255u, 0u, p, active_rows, side, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                        uint _e189 = t;
+                        uint c_1 = naga_mod(_e189, per_row) * TUPLE;
+                        uint _e193 = t;
+                        uint _e196 = col0_;
+                        uint _e201 = table;
+                        uint _e202 = i_1;
+                        uint _e205 = next_tuple(_e201, _e202 == 0u, p, local_table, stream, window, behind, at_5, crossed, next_word, bad, _buffer_sizes);
+                        put(row0_1 + naga_div(_e193, per_row), _e196 + c_1, metal::min(TUPLE, cols - c_1), _e205, 0u, p, active_rows, side, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                        uint _e207 = t;
+                        uint _e210 = p.lanes;
+                        t = _e207 + _e210;
                     }
                 }
+                refill(window, behind, crossed, next_word);
             }
         }
     }
-    uint _e215 = next_word;
-    uint _e217 = crossed;
-    uint _e223 = at_5;
-    uint used = (32u * ((_e215 + _e217) - 3u)) + _e223;
-    uint left = (8u * end) - used;
-    bool _e229 = bad;
-    if (!(_e229)) {
-        local = left >= 8u;
+    uint _e217 = next_word;
+    uint _e222 = at_5;
+    uint used = (32u * (_e217 - 3u)) + _e222;
+    uint left = (8u * end_1) - used;
+    bool _e228 = bad;
+    if (!(_e228)) {
+        local_2 = left >= 8u;
     } else {
-        local = true;
+        local_2 = true;
     }
-    bool _e236 = local;
-    if (!(_e236)) {
-        uint _e240 = next_bits(window, at_5);
-        local_1 = (_e240 & ((1u << left) - 1u)) != 0u;
+    bool _e235 = local_2;
+    if (!(_e235)) {
+        uint _e239 = next_bits(window, at_5);
+        local_3 = (_e239 & ((1u << left) - 1u)) != 0u;
     } else {
-        local_1 = true;
+        local_3 = true;
     }
-    bool _e249 = local_1;
-    if (_e249) {
-        uint _e254 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e254, metal::memory_order_relaxed);
+    bool _e248 = local_3;
+    if (_e248) {
+        uint _e253 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e253, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

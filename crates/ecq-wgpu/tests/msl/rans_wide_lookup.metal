@@ -68,6 +68,7 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool WHOLE_ROWS = true;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint MASK_WORDS = 2u;
@@ -121,6 +122,15 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant RansParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base & ~(2155905152u))) ^ ((elements ^ ~(base)) & 2155905152u);
+}
+
 uint naga_mod(uint lhs, uint rhs) {
     return lhs % metal::select(rhs, 1u, rhs == 0u);
 }
@@ -141,68 +151,92 @@ void put_block(
 void put(
     uint row_2,
     uint col,
-    uint symbol,
-    uint branch_1,
+    uint count,
+    uint symbols,
+    uint branches,
     device type_2& words,
     constant RansParameters& p,
-    thread uint& quad_,
+    thread uint& pending,
     thread Codes& gathered,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element = {};
-    bool local_6 = {};
-    bool local_7 = {};
+    uint elements_1 = {};
+    uint blocks = {};
+    uint block_1 = {};
     uint i_1 = {};
-    element = symbol;
+    elements_1 = symbols;
     if (false) {
-        element = (2u * symbol) + branch_1;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col + 1u) == _e28;
-    if (naga_mod(col, 4u) < 3u) {
-        local_6 = !(is_last);
-    } else {
-        local_6 = false;
+    uint before_1 = naga_mod(col, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before_1));
+    if ((before_1 + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before_1));
     }
-    bool _e38 = local_6;
-    if (_e38) {
-        return;
+    uint end = col + count;
+    blocks = naga_div(end, 32u);
+    uint _e43 = p.sink.cols;
+    if (end == _e43) {
+        blocks = naga_div(end + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col, 4u))), gathered);
-    if (naga_mod(col, 32u) < 28u) {
-        local_7 = !(is_last);
-    } else {
-        local_7 = false;
-    }
-    bool _e56 = local_7;
-    if (_e56) {
-        return;
-    }
-    i_1 = naga_div(naga_mod(col, 32u), 4u);
+    block_1 = naga_div(col, 32u);
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e67 = i_1;
-            i_1 = _e67 + 1u;
+            uint _e93 = block_1;
+            block_1 = _e93 + 1u;
         }
         loop_init = false;
-        uint _e62 = i_1;
-        if (_e62 < 7u) {
+        uint _e52 = block_1;
+        uint _e53 = blocks;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered);
+            uint _e55 = block_1;
+            if (_e55 == naga_div(end, 32u)) {
+                if (naga_mod(end, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end, 4u))) - 1u), gathered);
+                }
+                i_1 = naga_div(naga_mod(end, 32u) + 3u, 4u);
+                bool loop_init_1 = true;
+                while(true) {
+                    if (!loop_init_1) {
+                        uint _e87 = i_1;
+                        i_1 = _e87 + 1u;
+                    }
+                    loop_init_1 = false;
+                    uint _e82 = i_1;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered);
+                    }
+                }
+            }
+            uint _e89 = block_1;
+            Codes _e91 = gathered;
+            put_block(row_2, _e89, _e91, words, p, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered;
-    put_block(row_2, naga_div(col, 32u), _e72, words, p, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 bool skips(
@@ -231,13 +265,13 @@ uint branch_bit(
     }
     uint _e4 = until_restart;
     if (_e4 == 0u) {
-        bool loop_init_1 = true;
+        bool loop_init_2 = true;
         while(true) {
-            if (!loop_init_1) {
+            if (!loop_init_2) {
                 uint _e17 = i_2;
                 i_2 = _e17 + 1u;
             }
-            loop_init_1 = false;
+            loop_init_2 = false;
             uint _e9 = i_2;
             if (_e9 < HISTORY_WORDS) {
             } else {
@@ -266,7 +300,7 @@ uint branch_bit(
 }
 
 void push_code(
-    uint symbol_1,
+    uint symbol,
     uint zero,
     thread type_5& history,
     thread uint& history_at
@@ -274,7 +308,7 @@ void push_code(
     if (true) {
         return;
     }
-    uint parity = (symbol_1 ^ zero) & 1u;
+    uint parity = (symbol ^ zero) & 1u;
     if (ONE_WORD) {
         uint _e11 = history.inner[0];
         uint _e16 = history.inner[0];
@@ -318,6 +352,16 @@ void open_words(
         metal::atomic_store_explicit(&masks.inner[lane], 0u, metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    return;
+}
+
+bool window_is_used(
+) {
+    return false;
+}
+
+void close_window(
+) {
     return;
 }
 
@@ -375,13 +419,13 @@ uint next_word(
         uint _e45 = metal::atomic_fetch_or_explicit(&masks.inner[first_4 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool loop_init_2 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_2) {
+        if (!loop_init_3) {
             uint _e85 = i_6;
             i_6 = _e85 + 1u;
         }
-        loop_init_2 = false;
+        loop_init_3 = false;
         uint _e52 = i_6;
         if (_e52 < MASK_WORDS) {
         } else {
@@ -461,13 +505,13 @@ void finish_step(
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
+    bool local_9 = {};
     if (on) {
-        local_8 = next < LOWER;
+        local_9 = next < LOWER;
     } else {
-        local_8 = false;
+        local_9 = false;
     }
-    bool needs_1 = local_8;
+    bool needs_1 = local_9;
     uint _e9 = next_word(lane_2, needs_1, p, masks, turn, taken, touched, stream, _buffer_sizes);
     if (on) {
         state = needs_1 ? ((next << 16u) | _e9) : next;
@@ -480,7 +524,7 @@ void finish_step(
 uint class_table(
     uint row_class_1,
     uint col_1,
-    uint branch_2,
+    uint branch_1,
     uint table_bits_2,
     constant RansParameters& p,
     device type_2 const& data,
@@ -488,7 +532,7 @@ uint class_table(
 ) {
     uint _e12 = p.col_classes;
     uint _e15 = data[_e12 + col_1];
-    uint pair = ((row_class_1 * 16u) + (branch_2 * 8u)) + _e15;
+    uint pair = ((row_class_1 * 16u) + (branch_1 * 8u)) + _e15;
     uint _e20 = p.class_tables;
     uint _e23 = data[_e20 + pair];
     return _e23 << table_bits_2;
@@ -520,7 +564,7 @@ struct decode_ransInput {
 , device type_8& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered = {};
     type_5 history = {};
     uint history_at = {};
@@ -529,22 +573,26 @@ struct decode_ransInput {
     uint taken = {};
     uint touched = {};
     uint state = {};
+    uint col0_ = 0u;
     uint lanes = {};
     uint table_bits = {};
     uint first = 0u;
-    uint row = 0u;
     bool local = {};
-    uint row_class = {};
+    uint row = 0u;
     bool local_1 = {};
+    uint row_class = {};
+    bool local_2 = {};
     uint branch = {};
     uint table = {};
     uint c = {};
-    uint at = 0u;
-    bool local_2 = {};
-    uint table_1 = {};
     bool local_3 = {};
+    uint at = 0u;
     bool local_4 = {};
     bool local_5 = {};
+    uint table_1 = {};
+    bool local_6 = {};
+    bool local_7 = {};
+    bool local_8 = {};
     open_table(thread_, 0u);
     uint lane_3 = naga_mod(thread_, TILE_THREADS);
     uint group_number = group.x + (group.y * 65535u);
@@ -556,216 +604,255 @@ struct decode_ransInput {
     uint _e22 = p.across;
     uint _e26 = p.tile_rows;
     uint row0_ = naga_div(_e15, _e22) * _e26;
-    uint _e30 = p.across;
-    uint _e34 = p.tile_cols;
-    uint col0_ = naga_mod(_e15, _e30) * _e34;
-    uint _e38 = p.tile_rows;
-    uint _e41 = p.rows;
-    uint rows_1 = metal::min(_e38, _e41 - row0_);
-    uint _e46 = p.tile_cols;
-    uint _e50 = p.sink.cols;
-    uint cols = metal::min(_e46, _e50 - col0_);
-    bool _e53 = skips(row0_, rows_1);
-    if (_e53) {
+    uint _e30 = p.tile_rows;
+    uint _e33 = p.rows;
+    uint rows_1 = metal::min(_e30, _e33 - row0_);
+    if (false) {
+        uint _e41 = p.across;
+        uint _e45 = p.tile_cols;
+        col0_ = naga_mod(_e15, _e41) * _e45;
+    }
+    uint _e49 = p.tile_cols;
+    uint _e53 = p.sink.cols;
+    uint _e54 = col0_;
+    uint cols = metal::min(_e49, _e53 - _e54);
+    bool _e57 = skips(row0_, rows_1);
+    if (_e57) {
         return;
     }
-    uint _e57 = p.starts;
-    uint start = data[_e57 + _e15];
-    uint _e64 = p.starts;
-    uint end = data[(_e64 + _e15) + 1u];
-    uint _e72 = p.lanes;
-    lanes = metal::min(_e72, rows_1);
+    uint _e61 = p.starts;
+    uint start = data[_e61 + _e15];
+    uint _e68 = p.starts;
+    uint end_1 = data[(_e68 + _e15) + 1u];
+    uint _e76 = p.lanes;
+    lanes = metal::min(_e76, rows_1);
     if (false) {
-        uint _e78 = p.lanes;
-        lanes = metal::min(_e78, rows_1 * cols);
+        uint _e82 = p.lanes;
+        lanes = metal::min(_e82, rows_1 * cols);
     }
-    uint _e83 = lanes;
-    if ((end - start) < (4u * _e83)) {
+    uint _e87 = lanes;
+    if ((end_1 - start) < (4u * _e87)) {
         if (lane_3 == 0u) {
             report_bad(p, report, _buffer_sizes);
         }
         return;
     }
-    uint _e88 = lanes;
-    if (lane_3 < _e88) {
+    uint _e92 = lanes;
+    if (lane_3 < _e92) {
         uint at_3 = naga_div(start, 2u) + (2u * lane_3);
-        uint _e96 = half_word(at_3, p, stream, _buffer_sizes);
-        uint _e99 = half_word(at_3 + 1u, p, stream, _buffer_sizes);
-        state = _e96 | (_e99 << 16u);
+        uint _e100 = half_word(at_3, p, stream, _buffer_sizes);
+        uint _e103 = half_word(at_3 + 1u, p, stream, _buffer_sizes);
+        state = _e100 | (_e103 << 16u);
     }
-    uint _e106 = lanes;
-    open_words(lane_3, naga_div(start, 2u) + (2u * _e106), masks, taken);
-    uint _e111 = p.table_bits;
-    table_bits = _e111;
-    uint _e117 = p.listed;
-    if (_e117 != 0u) {
-        uint _e123 = p.firsts;
-        uint _e126 = data[_e123 + _e15];
-        table_bits = _e126 & 15u;
+    uint _e110 = lanes;
+    open_words(lane_3, naga_div(start, 2u) + (2u * _e110), masks, taken);
+    uint _e115 = p.table_bits;
+    table_bits = _e115;
+    if (true) {
+        uint _e124 = p.listed;
+        local = _e124 != 0u;
+    } else {
+        local = false;
+    }
+    bool _e128 = local;
+    if (_e128) {
         uint _e132 = p.firsts;
         uint _e135 = data[_e132 + _e15];
-        first = _e135 >> 4u;
+        table_bits = _e135 & 15u;
+        uint _e141 = p.firsts;
+        uint _e144 = data[_e141 + _e15];
+        first = _e144 >> 4u;
     }
     if (true) {
-        bool loop_init_3 = true;
+        bool loop_init_4 = true;
         while(true) {
-            if (!loop_init_3) {
-                uint _e226 = row;
-                uint _e229 = p.lanes;
-                row = _e226 + _e229;
+            if (!loop_init_4) {
+                uint _e247 = row;
+                uint _e250 = p.lanes;
+                row = _e247 + _e250;
             }
-            loop_init_3 = false;
-            uint _e141 = row;
-            if (_e141 < rows_1) {
+            loop_init_4 = false;
+            uint _e150 = row;
+            if (_e150 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e145 = p.lanes;
-                if (lane_3 < _e145) {
-                    uint _e149 = row;
-                    local = (_e149 + lane_3) < rows_1;
-                } else {
-                    local = false;
-                }
-                bool on_1 = local;
-                uint _e154 = row;
-                uint own = (row0_ + _e154) + lane_3;
-                row_class = 0u;
-                if (true) {
-                    local_1 = on_1;
+                uint _e154 = p.lanes;
+                if (lane_3 < _e154) {
+                    uint _e158 = row;
+                    local_1 = (_e158 + lane_3) < rows_1;
                 } else {
                     local_1 = false;
                 }
-                bool _e163 = local_1;
-                if (_e163) {
-                    uint _e167 = p.row_classes;
-                    uint _e170 = data[_e167 + own];
-                    row_class = _e170;
+                bool on_1 = local_1;
+                uint _e163 = row;
+                uint own = (row0_ + _e163) + lane_3;
+                row_class = 0u;
+                if (true) {
+                    local_2 = on_1;
+                } else {
+                    local_2 = false;
+                }
+                bool _e172 = local_2;
+                if (_e172) {
+                    uint _e176 = p.row_classes;
+                    uint _e179 = data[_e176 + own];
+                    row_class = _e179;
                 }
                 begin_branches(until_restart);
-                uint _e173 = p.restart;
-                uint _e174 = branch_bit(_e173, history, history_at, until_restart);
-                branch = _e174;
-                uint _e176 = first;
-                table = _e176;
+                uint _e182 = p.restart;
+                uint _e183 = branch_bit(_e182, history, history_at, until_restart);
+                branch = _e183;
+                uint _e185 = first;
+                table = _e185;
                 if (true) {
-                    uint _e179 = row_class;
-                    uint _e180 = branch;
-                    uint _e183 = table_bits;
-                    uint _e184 = class_table(_e179, col0_, _e180 * BRANCH_TABLES, _e183, p, data, _buffer_sizes);
-                    table = _e184;
+                    uint _e188 = row_class;
+                    uint _e189 = col0_;
+                    uint _e190 = branch;
+                    uint _e193 = table_bits;
+                    uint _e194 = class_table(_e188, _e189, _e190 * BRANCH_TABLES, _e193, p, data, _buffer_sizes);
+                    table = _e194;
                 }
                 c = 0u;
-                bool loop_init_4 = true;
                 while(true) {
-                    if (!loop_init_4) {
-                        uint _e224 = c;
-                        c = _e224 + 1u;
-                    }
-                    loop_init_4 = false;
-                    uint _e187 = c;
-                    if (_e187 < cols) {
+                    uint _e197 = c;
+                    if (_e197 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e189 = table;
-                        uint _e190 = table_bits;
-                        Step _e191 = next_step(_e189, _e190, data, state, _buffer_sizes);
-                        uint own_branch = branch;
-                        uint _e196 = p.zero;
-                        push_code(_e191.symbol, _e196, history, history_at);
-                        uint _e199 = p.restart;
-                        uint _e200 = branch_bit(_e199, history, history_at, until_restart);
-                        branch = _e200;
-                        if (true) {
-                            uint _e202 = c;
-                            uint _e209 = p.sink.cols;
-                            uint next_col = metal::min((col0_ + _e202) + 1u, _e209 - 1u);
-                            uint _e213 = row_class;
-                            uint _e214 = branch;
-                            uint _e217 = table_bits;
-                            uint _e218 = class_table(_e213, next_col, _e214 * BRANCH_TABLES, _e217, p, data, _buffer_sizes);
-                            table = _e218;
+                        while(true) {
+                            uint _e199 = c;
+                            if (_e199 < cols) {
+                                bool _e203 = window_is_used();
+                                local_3 = !(_e203);
+                            } else {
+                                local_3 = false;
+                            }
+                            bool _e206 = local_3;
+                            if (_e206) {
+                            } else {
+                                break;
+                            }
+                            {
+                                uint _e207 = table;
+                                uint _e208 = table_bits;
+                                Step _e209 = next_step(_e207, _e208, data, state, _buffer_sizes);
+                                uint own_branch = branch;
+                                uint _e214 = p.zero;
+                                push_code(_e209.symbol, _e214, history, history_at);
+                                uint _e217 = p.restart;
+                                uint _e218 = branch_bit(_e217, history, history_at, until_restart);
+                                branch = _e218;
+                                if (true) {
+                                    uint _e220 = col0_;
+                                    uint _e221 = c;
+                                    uint _e228 = p.sink.cols;
+                                    uint next_col = metal::min((_e220 + _e221) + 1u, _e228 - 1u);
+                                    uint _e232 = row_class;
+                                    uint _e233 = branch;
+                                    uint _e236 = table_bits;
+                                    uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
+                                    table = _e237;
+                                }
+                                finish_step(lane_3, on_1, _e209.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+                                if (on_1) {
+                                    uint _e239 = col0_;
+                                    uint _e240 = c;
+                                    put(own, _e239 + _e240, 1u, _e209.symbol, own_branch, words, p, pending, gathered, _buffer_sizes);
+                                }
+                                uint _e245 = c;
+                                c = _e245 + 1u;
+                            }
                         }
-                        finish_step(lane_3, on_1, _e191.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
-                        if (on_1) {
-                            uint _e220 = c;
-                            put(own, col0_ + _e220, _e191.symbol, own_branch, words, p, quad_, gathered, _buffer_sizes);
-                        }
+                        close_window();
                     }
                 }
             }
         }
     } else {
-        uint symbols = rows_1 * cols;
-        bool loop_init_5 = true;
+        uint symbols_1 = rows_1 * cols;
         while(true) {
-            if (!loop_init_5) {
-                uint _e274 = at;
-                uint _e277 = p.lanes;
-                at = _e274 + _e277;
-            }
-            loop_init_5 = false;
-            uint _e234 = at;
-            if (_e234 < symbols) {
+            uint _e255 = at;
+            if (_e255 < symbols_1) {
             } else {
                 break;
             }
             {
-                uint _e236 = at;
-                uint i_7 = _e236 + lane_3;
-                uint _e240 = p.lanes;
-                if (lane_3 < _e240) {
-                    local_2 = i_7 < symbols;
-                } else {
-                    local_2 = false;
+                while(true) {
+                    uint _e257 = at;
+                    if (_e257 < symbols_1) {
+                        bool _e261 = window_is_used();
+                        local_4 = !(_e261);
+                    } else {
+                        local_4 = false;
+                    }
+                    bool _e264 = local_4;
+                    if (_e264) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e265 = at;
+                        uint i_7 = _e265 + lane_3;
+                        uint _e269 = p.lanes;
+                        if (lane_3 < _e269) {
+                            local_5 = i_7 < symbols_1;
+                        } else {
+                            local_5 = false;
+                        }
+                        bool on_2 = local_5;
+                        uint row_3 = row0_ + naga_div(i_7, cols);
+                        uint _e278 = col0_;
+                        uint col_2 = _e278 + naga_mod(i_7, cols);
+                        uint _e281 = first;
+                        table_1 = _e281;
+                        if (true) {
+                            local_6 = on_2;
+                        } else {
+                            local_6 = false;
+                        }
+                        bool _e287 = local_6;
+                        if (_e287) {
+                            uint _e291 = p.row_classes;
+                            uint _e294 = data[_e291 + row_3];
+                            uint _e296 = table_bits;
+                            uint _e297 = class_table(_e294, col_2, 0u, _e296, p, data, _buffer_sizes);
+                            table_1 = _e297;
+                        }
+                        uint _e298 = table_1;
+                        uint _e299 = table_bits;
+                        Step _e300 = next_step(_e298, _e299, data, state, _buffer_sizes);
+                        finish_step(lane_3, on_2, _e300.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+                        if (on_2) {
+                            put(row_3, col_2, 1u, _e300.symbol, 0u, words, p, pending, gathered, _buffer_sizes);
+                        }
+                        uint _e305 = at;
+                        uint _e308 = p.lanes;
+                        at = _e305 + _e308;
+                    }
                 }
-                bool on_2 = local_2;
-                uint row_3 = row0_ + naga_div(i_7, cols);
-                uint col_2 = col0_ + naga_mod(i_7, cols);
-                uint _e251 = first;
-                table_1 = _e251;
-                if (true) {
-                    local_3 = on_2;
-                } else {
-                    local_3 = false;
-                }
-                bool _e257 = local_3;
-                if (_e257) {
-                    uint _e261 = p.row_classes;
-                    uint _e264 = data[_e261 + row_3];
-                    uint _e266 = table_bits;
-                    uint _e267 = class_table(_e264, col_2, 0u, _e266, p, data, _buffer_sizes);
-                    table_1 = _e267;
-                }
-                uint _e268 = table_1;
-                uint _e269 = table_bits;
-                Step _e270 = next_step(_e268, _e269, data, state, _buffer_sizes);
-                finish_step(lane_3, on_2, _e270.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
-                if (on_2) {
-                    put(row_3, col_2, _e270.symbol, 0u, words, p, quad_, gathered, _buffer_sizes);
-                }
+                close_window();
             }
         }
     }
-    uint _e279 = lanes;
-    if (lane_3 < _e279) {
-        uint _e284 = state;
-        local_4 = _e284 != LOWER;
+    uint _e310 = lanes;
+    if (lane_3 < _e310) {
+        uint _e315 = state;
+        local_7 = _e315 != LOWER;
     } else {
-        local_4 = false;
+        local_7 = false;
     }
-    bool _e288 = local_4;
-    if (!(_e288)) {
-        uint _e292 = words_taken(taken);
-        local_5 = _e292 != naga_div(end, 2u);
+    bool _e319 = local_7;
+    if (!(_e319)) {
+        uint _e323 = words_taken(taken);
+        local_8 = _e323 != naga_div(end_1, 2u);
     } else {
-        local_5 = true;
+        local_8 = true;
     }
-    bool _e297 = local_5;
-    if (_e297) {
+    bool _e328 = local_8;
+    if (_e328) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {
