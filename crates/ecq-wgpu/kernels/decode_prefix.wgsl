@@ -1,12 +1,11 @@
 // Decodes lanes of prefix codes over tuples of symbols, a lane per thread.
 //
 // Constants:
-//   THREADS      threads of a workgroup
-//   LOCAL_TABLE  whether all tiles have one table, in workgroup memory (table_local.wgsl); else their own
-//                (table_global.wgsl)
-//   TUPLE        symbols of a tuple: 1 to 4
-//   ROWS_ORDER   1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has tuple i
-//   LAG          as levels.wgsl has it; 0 unless ROWS_ORDER
+//   THREADS        threads of a workgroup
+//   TABLE_ENTRIES  of the table of all tiles, if they have one (table_local.wgsl); else 0 (table_global.wgsl)
+//   TUPLE          symbols of a tuple: 1 to 4
+//   ROWS_ORDER     1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has tuple i
+//   LAG            as levels.wgsl has it; 0 unless ROWS_ORDER
 //
 // The next 12 bits of a lane select the symbols of a tuple and the length of its codeword. The bits of a
 // hostile lane run over those of others, but never over memory: the number of tuples is that of the layout,
@@ -46,8 +45,8 @@ struct PrefixParameters {
 @group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
 
 // Tuples are decoded in batches of BATCH. The words that complete the window behind a batch are loaded at its
-// first tuple, so that lanes seldom wait. Of the window's 96 bits the first `at`, below 32, are used up: 65 are
-// left for four codewords, or for an escaped tuple (24 bits at most) and three codewords.
+// first tuple, so that lanes seldom wait. Of the window's 96 bits the first `at`, below 32, are used up: 65
+// are left for four codewords, or for an escaped tuple (24 bits at most) and three codewords.
 const BATCH: u32 = 4u;
 
 // The window of this thread's lane begins with a word that has bits left. `crossed` counts the words that it
@@ -154,7 +153,7 @@ fn decode_prefix(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
     let begin = data[p.ranges + 2u * (which * p.lanes + lane)];
     let end = data[p.ranges + 2u * (which * p.lanes + lane) + 1u];
     var table = 0u;
-    if (LOCAL_TABLE == 0u) { table = data[p.ids + which] * ENTRIES; }
+    if (TABLE_ENTRIES == 0u) { table = data[p.ids + which] * ENTRIES; }
     open_at(begin / 4u);
     at = 8u * (begin % 4u);
     if (ROWS_ORDER != 0u) {

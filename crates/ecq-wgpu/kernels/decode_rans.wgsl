@@ -1,15 +1,16 @@
 // Decodes tiles of rANS: 32-bit states, 16-bit words. A lane is a thread, and a tile TILE_THREADS of them.
 //
 // Constants:
-//   THREADS       threads of a workgroup
-//   TILE_THREADS  threads of a tile, at least the lanes; all of the workgroup without subgroups
-//   ROWS_ORDER    1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
-//   CLASSES       0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
-//   WIDE          whether entries of tables have 64 bits, for precisions above 12
-//   LAG           as levels.wgsl has it; 0 unless ROWS_ORDER
+//   THREADS        threads of a workgroup
+//   TILE_THREADS   threads of a tile, at least the lanes; all of the workgroup without subgroups
+//   TABLE_ENTRIES  of all tables, if workgroup memory has them (table_local.wgsl); else 0 (table_global.wgsl)
+//   ROWS_ORDER     1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
+//   CLASSES        0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
+//   WIDE           whether entries of tables have 64 bits, for precisions above 12
+//   LAG            as levels.wgsl has it; 0 unless ROWS_ORDER
 //
 // The lanes of a step take their words in ascending order, so that each must know how many lanes before it
-// take one: words_subgroup.wgsl or words_shared.wgsl. Tables are those of table_local.wgsl or table_global.wgsl.
+// take one: words_subgroup.wgsl or words_shared.wgsl.
 //
 // States and counters of a hostile stream run over its words but never over memory: the number of steps is
 // that of the layout, and places are limited. A stream is good if exactly its words are taken and all states

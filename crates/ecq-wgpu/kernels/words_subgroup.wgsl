@@ -1,8 +1,8 @@
 // The words of the lanes of a tile, which are the first 32 lanes of a subgroup or all of them.
 //
-// A lane holds the words of 32 bits number `base` + lane and `base` + 32 + lane in registers, where the others
-// find theirs: the window. A step begins below word `base` + 32 and takes words of 17 in a row, at most one of
-// each lane: that of its first register, unless the step begins behind it.
+// A lane holds the words of 32 bits number `base` + lane and `base` + 32 + lane in registers, where the
+// others find theirs: the window. A step begins below word `base` + 32 and takes words of 17 in a row, at
+// most one of each lane: that of its first register, unless the step begins behind it.
 
 // `base` is a multiple of 32, so that a load is a line of a cache. `used` counts words of 16 bits from it on.
 var<private> base: u32;
@@ -13,8 +13,8 @@ var<private> far: u32;
 // compiler waits for a load where its register is read, even if it then selects another one.
 var<private> ahead: u32;
 
-// The next word is that of 16 bits number `first`. It is the same for all lanes; the broadcast tells compilers,
-// which then know that lanes do not part when the window is used up.
+// The next word is that of 16 bits number `first`. It is the same for all lanes; the broadcast tells
+// compilers, which then know that lanes do not part when the window is used up.
 fn open_words(lane: u32, first: u32) {
     let at = subgroupBroadcastFirst(first);
     base = at / 64u * 32u;

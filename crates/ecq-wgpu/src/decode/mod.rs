@@ -458,3 +458,25 @@ pub(crate) fn checked_decoders(kind: MatrixKind) -> Vec<(String, Kernel)> {
     add("tuples", &tuples::text(4, 10), 0);
     all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workgroups_grow_where_there_are_enough() {
+        for (all, least, threads) in [
+            (1, 64, 64),
+            (8192, 64, 64),
+            (16384 - 1, 64, 64),
+            (16384, 64, 128),
+            (32768, 64, 256),
+            (1 << 24, 64, 256),
+            (4096, 32, 32),
+            (8192, 32, 64),
+            (32768, 32, 256),
+        ] {
+            assert_eq!(threads_of_group(all, least), threads, "{all} threads, at least {least}");
+        }
+    }
+}

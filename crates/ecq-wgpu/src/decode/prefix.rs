@@ -102,14 +102,16 @@ pub(super) fn stages(
 /// Returns the text of the stage for a number of symbols in a tuple; `shared` has the threads of a workgroup
 /// if all tiles have one table.
 pub(super) fn text(tuple: usize, in_rows: bool, shared: Option<usize>) -> StageText {
-    let table = if shared.is_some() { source::TABLE_LOCAL } else { source::TABLE_GLOBAL };
+    let (table, entries) = match shared {
+        Some(_) => (source::TABLE_LOCAL, ENTRIES),
+        None => (source::TABLE_GLOBAL, 0),
+    };
     StageText {
         entry: "decode_prefix",
         sources: vec![table, source::DECODE_PREFIX],
         constants: vec![
             ("THREADS", shared.unwrap_or(THREADS)),
-            ("LOCAL_TABLE", usize::from(shared.is_some())),
-            ("TABLE_ENTRIES", ENTRIES),
+            ("TABLE_ENTRIES", entries),
             ("TUPLE", tuple),
             ("ROWS_ORDER", usize::from(in_rows)),
         ],

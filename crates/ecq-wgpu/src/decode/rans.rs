@@ -73,10 +73,12 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: 
     let subgroups = tile_threads == 32 && gpu.has_subgroups(32);
     // Without subgroups a tile is a workgroup: several of them must fit the memory of a core.
     let most = if subgroups { WORKGROUP_BYTES } else { WORKGROUP_BYTES / 4 };
-    let table = match 4 * table_words <= most && tables.ids.is_empty() {
-        _ if wide => Table::Wide,
-        true => Table::Local { entries: table_words },
-        false => Table::Global,
+    let table = if wide {
+        Table::Wide
+    } else if 4 * table_words <= most && tables.ids.is_empty() {
+        Table::Local { entries: table_words }
+    } else {
+        Table::Global
     };
     let shares = matches!(table, Table::Local { .. }) && subgroups && gpu.report().subgroup == Some([32; 2]);
     let group =

@@ -90,7 +90,6 @@ struct type_13 {
 typedef metal::atomic_uint type_15[1];
 constant uint LAG = 0u;
 constant uint THREADS = 128u;
-constant uint LOCAL_TABLE = 1u;
 constant uint TABLE_ENTRIES = 4096u;
 constant uint TUPLE = 3u;
 constant uint ROWS_ORDER = 1u;

@@ -44,8 +44,7 @@ struct type_7 {
 };
 constant uint LAG = 12u;
 constant uint THREADS = 64u;
-constant uint LOCAL_TABLE = 0u;
-constant uint TABLE_ENTRIES = 4096u;
+constant uint TABLE_ENTRIES = 0u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
 constant uint F32_ = 0u;

@@ -48,8 +48,7 @@ struct type_6 {
 typedef metal::atomic_uint type_8[1];
 constant uint LAG = 12u;
 constant uint THREADS = 64u;
-constant uint LOCAL_TABLE = 0u;
-constant uint TABLE_ENTRIES = 4096u;
+constant uint TABLE_ENTRIES = 0u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
 constant uint BITS = 3u;
