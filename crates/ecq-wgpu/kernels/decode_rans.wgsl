@@ -5,7 +5,7 @@
 //   TILE_THREADS   threads of a tile, at least the lanes; all of the workgroup without subgroups
 //   TABLE_ENTRIES  of all tables, if workgroup memory has them (table_local.wgsl); else 0 (table_global.wgsl)
 //   ROWS_ORDER     1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
-//   CLASSES        0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
+//   CLASSES        0: one table per tile; 1: classes of rows and columns; 2: and branch bits, if ROWS_ORDER
 //   WIDE           whether entries of tables have 64 bits, for precisions above 12
 //   LAG            as levels.wgsl has it; 0 unless ROWS_ORDER
 //
