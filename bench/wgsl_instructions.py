@@ -34,8 +34,11 @@ KERNELS = [
     ("tuple_product_3", "tuple_product", 1, {36: "loop"}),
     ("tuple_product_3_trellis", "tuple_product", 1, {36: "loop"}),
     ("tuple_product_3_values", "tuple_product", 1, {36: "loop"}),
-    ("prefix_product", "decode_prefix", 1, {1: "inner", 3: "middle", 32: "dots"}),
-    ("rans_subgroups_product", "decode_rans", 1, {1: "inner", 32: "dots"}),
+    # A tuple of three weights, batches of four tuples; 32 lanes take a window of 64 words at 2.25 bits.
+    ("prefix_product", "decode_prefix", 1, {3: "inner", 12: "words", 4: "quad", 32: "dots"}),
+    ("prefix_words", "decode_prefix", 1, {3: "inner", 12: "words", 4: "quad", 32: "dots"}),
+    ("rans_subgroups_product", "decode_rans", 1, {1: "inner", 14: "words", 4: "quad", 32: "dots"}),
+    ("rans_subgroups_words", "decode_rans", 1, {1: "inner", 14: "words", 4: "quad", 32: "dots"}),
 ]
 WAITS = r"s_(waitcnt|nop|clause|inst_prefetch|code_end|waitcnt_depctr|waitcnt_vscnt)"
 
@@ -121,25 +124,20 @@ def groups_of(blocks, kernel):
         most = lambda loop: max(products[number] for number in inside(loop))
         inner = next(loop for loop in loops if kernel.endswith("f16") or most(loop) >= 16)
         return {"loop": inside(inner), "inner": inside(inner)}
-    # The block of most products ends 32 columns; the smallest loop around it is that of symbols.
-    dots = max(numbers, key=products.get)
-    around = [loop for loop in loops if loop[0] < dots <= loop[1]]
-    symbol, tuples = around[0], around[1]
-    # From the end of 32 columns to where its test meets the other side: ends of ranges.
-    before = next(ins for n, ins in reversed(blocks) if n < dots and any("branch" in name for name, _ in ins))
-    target = next(t for name, t in before if "branch" in name)
-    target = int(re.search(r"BB(\d+)", target)[1])
-    groups = {"dots": [dots], "inner": [n for n in inside(symbol) if not dots <= n < target]}
-    groups["middle"] = [n for n in inside(tuples) if not symbol[0] <= n <= symbol[1]]
-    # Escapes: what the branch behind the lookup of a codeword jumps over.
-    for number, instructions in blocks:
-        loads = any(name.startswith("buffer_load") for name, _ in instructions)
-        jumps = [t for name, t in instructions if name == "s_cbranch_execz"]
-        if number in groups["middle"] and loads and jumps:
-            end = int(re.search(r"BB(\d+)", jumps[0])[1])
-            groups["middle"] = [n for n in groups["middle"] if not number < n < end]
-            break
-    return groups
+    # The block of most products, or of most stores, ends 32 columns, in a loop for the end of a row. The loop
+    # around it is that of tuples or steps, in one of batches or windows.
+    stores = {n: sum(name == "buffer_store_dword" for name, _ in ins) for n, ins in blocks}
+    dots = max(numbers, key=products.get if kernel.endswith("product") else stores.get)
+    around = [inside(loop) for loop in loops if loop[0] <= dots <= loop[1]]
+    ends, tuples, batches = around[:3]
+    inner = [n for n in tuples if n not in ends]
+    loads = {n: sum(name.startswith("buffer_load") for name, _ in ins) for n, ins in blocks}
+    shared = {n: any(name.startswith("ds_") for name, _ in ins) for n, ins in blocks}
+    # Four elements end in the longest block without memory. Escapes, which load a window, are left out.
+    quad = max((n for n in inner if not loads[n] and not shared[n]), key=lambda n: len(dict(blocks)[n]))
+    words = [n for n in inner if 0 < loads[n] < 3] + [n for n in batches if n not in tuples]
+    inner = [n for n in inner if n != quad and not loads[n]]
+    return {"dots": [dots], "quad": [quad], "words": words, "inner": inner}
 
 
 def main():

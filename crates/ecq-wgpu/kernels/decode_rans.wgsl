@@ -1,27 +1,25 @@
-// Decodes tiles of rANS: 32-bit states, 16-bit words. A workgroup per tile, a lane per thread.
+// Decodes tiles of rANS: 32-bit states, 16-bit words. A lane is a thread, and a tile TILE_THREADS of them.
 //
 // Constants:
-//   THREADS      threads of a workgroup, at least the lanes
-//   ROWS_ORDER   1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
-//   CLASSES      0: one table per tile; 1: classes of rows and columns; 2: and branch bits (ROWS_ORDER only)
-//   WIDE         whether entries of tables have 64 bits, for precisions above 12
-//   LAG          as levels.wgsl has it; 0 unless ROWS_ORDER
+//   THREADS        threads of a workgroup
+//   TILE_THREADS   threads of a tile, at least the lanes; all of the workgroup without subgroups
+//   TABLE_ENTRIES  of all tables, if workgroup memory has them (table_local.wgsl); else 0 (table_global.wgsl)
+//   ROWS_ORDER     1: lane l has rows l, l + lanes, ...; 0: lane i mod lanes has symbol i
+//   CLASSES        0: one table per tile; 1: classes of rows and columns; 2: and branch bits, if ROWS_ORDER
+//   WIDE           whether entries of tables have 64 bits, for precisions above 12
+//   LAG            as levels.wgsl has it; 0 unless ROWS_ORDER
 //
-// The host adds `words_before`, with subgroups or without: the lanes of a step take their words in ascending
-// order, so that each must know how many lanes before it take one.
+// The lanes of a step take their words in ascending order, so that each must know how many lanes before it
+// take one: words_subgroup.wgsl or words_shared.wgsl.
 //
 // States and counters of a hostile stream run over its words but never over memory: the number of steps is
-// that of the layout, and places are checked. A stream is good if exactly its words are taken and all states
+// that of the layout, and places are limited. A stream is good if exactly its words are taken and all states
 // end where encoders start.
 
 const LOWER: u32 = 65536u;
 const BAD_STREAM: u32 = 3u;
 // Whether tables depend on branch bits.
 const BRANCH_TABLES: u32 = select(0u, 1u, CLASSES == 2u);
-// Every TOUCH_COLS columns, in which 32 lanes take TOUCH_WORDS words of 16 bits for symbols of 8 bits, they
-// touch the words that are TOUCH_WORDS ahead (an H100: 7% of the time).
-const TOUCH_COLS: u32 = 8u;
-const TOUCH_WORDS: u32 = 128u;
 
 struct RansParameters {
     sink: Sink,
@@ -42,6 +40,7 @@ struct RansParameters {
     weight: u32,                 // what is reported
     tiles: u32,
     nothing: u32,                // 0, which compilers do not know
+    last_word: u32,              // of the stream, which is zero
 }
 
 @group(0) @binding(0) var<uniform> p: RansParameters;
@@ -50,14 +49,17 @@ struct RansParameters {
 @group(0) @binding(3) var<storage, read> data: array<u32>;
 @group(0) @binding(5) var<storage, read_write> report: array<atomic<u32>>;
 
-// The state of this thread's lane, and the words that all lanes have taken.
+// The state of this thread's lane.
 var<private> state: u32;
-var<private> taken: u32;
-var<private> limit: u32;
 
-fn stream_word(at: u32) -> u32 {
-    if (at >= limit) { return 0u; }
-    return stream[at / 2u] >> (16u * (at % 2u)) & 0xffffu;
+// Returns a word of 32 bits.
+fn stream_word(i: u32) -> u32 {
+    return stream[min(i, p.last_word)];
+}
+
+// Returns a word of 16 bits.
+fn half_word(i: u32) -> u32 {
+    return stream_word(i / 2u) >> (16u * (i % 2u)) & 0xffffu;
 }
 
 // A symbol, and the state behind it.
@@ -73,17 +75,15 @@ fn next_step(table: u32, table_bits: u32) -> Step {
         let entry = data[2u * slot];
         return Step(data[2u * slot + 1u], (entry & 0xffffu) * (state >> table_bits) + (entry >> 16u));
     }
-    let entry = data[slot];
+    let entry = table_entry(slot);
     return Step(entry >> 12u & 0xffu, (entry >> 20u) * (state >> table_bits) + (entry & 0xfffu));
 }
 
 // Takes the words of the lanes that are on.
 fn finish_step(lane: u32, on: bool, next: u32) {
     let needs = on && next < LOWER;
-    let counts = words_before(lane, needs);
-    if (on) { state = next; }
-    if (needs) { state = next << 16u | stream_word(taken + counts.x); }
-    taken += counts.y;
+    let word = next_word(lane, needs);
+    if (on) { state = select(next, next << 16u | word, needs); }
 }
 
 fn class_table(row_class: u32, col: u32, branch: u32, table_bits: u32) -> u32 {
@@ -92,31 +92,34 @@ fn class_table(row_class: u32, col: u32, branch: u32, table_bits: u32) -> u32 {
 }
 
 @compute @workgroup_size(THREADS)
-fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lane: u32) {
-    let number = tile_number(group.x + group.y * 65535u);
+fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) thread: u32) {
+    open_table(thread, 0u);
+    let lane = thread % TILE_THREADS;
+    let group_number = group.x + group.y * 65535u;
+    let number = tile_number(group_number * (THREADS / TILE_THREADS) + thread / TILE_THREADS);
     if (number >= p.tiles) { return; }
     let row0 = number / p.across * p.tile_rows;
-    let col0 = number % p.across * p.tile_cols;
     let rows = min(p.tile_rows, p.rows - row0);
+    var col0 = 0u;
+    if (!WHOLE_ROWS) { col0 = number % p.across * p.tile_cols; }
     let cols = min(p.tile_cols, p.sink.cols - col0);
     if (skips(row0, rows)) { return; }
     let start = data[p.starts + number];
     let end = data[p.starts + number + 1u];
-    var used = min(p.lanes, rows);
-    if (ROWS_ORDER == 0u) { used = min(p.lanes, rows * cols); }
-    if (end - start < 4u * used) {
+    var lanes = min(p.lanes, rows);
+    if (ROWS_ORDER == 0u) { lanes = min(p.lanes, rows * cols); }
+    if (end - start < 4u * lanes) {
         if (lane == 0u) { report_bad(); }
         return;
     }
-    limit = end / 2u;
-    if (lane < used) {
+    if (lane < lanes) {
         let at = start / 2u + 2u * lane;
-        state = stream_word(at) | stream_word(at + 1u) << 16u;
+        state = half_word(at) | half_word(at + 1u) << 16u;
     }
-    taken = start / 2u + 2u * used;
+    open_words(lane, start / 2u + 2u * lanes);
     var table_bits = p.table_bits;
     var first = 0u;
-    if (p.listed != 0u) {
+    if (TABLE_ENTRIES == 0u && p.listed != 0u) {
         table_bits = data[p.firsts + number] & 15u;
         first = data[p.firsts + number] >> 4u;
     }
@@ -130,43 +133,47 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
             var branch = branch_bit(p.restart);
             var table = first;
             if (CLASSES != 0u) { table = class_table(row_class, col0, branch * BRANCH_TABLES, table_bits); }
-            var touched = 0u;
-            for (var c = 0u; c < cols; c++) {
-                if (c % TOUCH_COLS == 0u) {
-                    // Without a use words would not be touched.
-                    taken += touched & p.nothing;
-                    touched = stream_word(taken + TOUCH_WORDS + TOUCH_WORDS / 32u * lane);
+            var c = 0u;
+            while (c < cols) {
+                while (c < cols && !window_is_used()) {
+                    let step = next_step(table, table_bits);
+                    let own_branch = branch;
+                    // What the next column needs is loaded beside the words of this one.
+                    push_code(step.symbol, p.zero);
+                    branch = branch_bit(p.restart);
+                    if (CLASSES != 0u) {
+                        let next_col = min(col0 + c + 1u, p.sink.cols - 1u);
+                        table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
+                    }
+                    finish_step(lane, on, step.state);
+                    if (on) { put(own, col0 + c, 1u, step.symbol, own_branch); }
+                    c++;
                 }
-                let step = next_step(table, table_bits);
-                let own_branch = branch;
-                // What the next column needs is loaded beside the words of this one.
-                push_code(step.symbol, p.zero);
-                branch = branch_bit(p.restart);
-                if (CLASSES != 0u) {
-                    let next_col = min(col0 + c + 1u, p.sink.cols - 1u);
-                    table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
-                }
-                finish_step(lane, on, step.state);
-                if (on) { put(own, col0 + c, step.symbol, own_branch); }
+                close_window();
             }
         }
     } else {
         let symbols = rows * cols;
-        for (var at = 0u; at < symbols; at += p.lanes) {
-            let i = at + lane;
-            let on = lane < p.lanes && i < symbols;
-            let row = row0 + i / cols;
-            let col = col0 + i % cols;
-            var table = first;
-            if (CLASSES != 0u && on) {
-                table = class_table(data[p.row_classes + row], col, 0u, table_bits);
+        var at = 0u;
+        while (at < symbols) {
+            while (at < symbols && !window_is_used()) {
+                let i = at + lane;
+                let on = lane < p.lanes && i < symbols;
+                let row = row0 + i / cols;
+                let col = col0 + i % cols;
+                var table = first;
+                if (CLASSES != 0u && on) {
+                    table = class_table(data[p.row_classes + row], col, 0u, table_bits);
+                }
+                let step = next_step(table, table_bits);
+                finish_step(lane, on, step.state);
+                if (on) { put(row, col, 1u, step.symbol, 0u); }
+                at += p.lanes;
             }
-            let step = next_step(table, table_bits);
-            finish_step(lane, on, step.state);
-            if (on) { put(row, col, step.symbol, 0u); }
+            close_window();
         }
     }
-    if ((lane < used && state != LOWER) || taken != end / 2u) { report_bad(); }
+    if ((lane < lanes && state != LOWER) || words_taken() != end / 2u) { report_bad(); }
 }
 
 fn report_bad() {

@@ -81,10 +81,8 @@ fn decode_tuples(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocat
             }
             let to_row = first_row + lane / 4u + 8u * (f % 2u);
             let col = first_col + g * 8u * TUPLE + f / 2u * 4u * TUPLE + lane % 4u * TUPLE;
-            if (to_row >= p.rows) { continue; }
-            for (var i = 0u; i < TUPLE; i++) {
-                if (col + i < p.sink.cols) { put(to_row, col + i, symbols >> (8u * i) & 0xffu, 0u); }
-            }
+            if (to_row >= p.rows || col >= p.sink.cols) { continue; }
+            put(to_row, col, min(TUPLE, p.sink.cols - col), symbols, 0u);
         }
     }
     var limit = 32u * (next_row - own_row + p.reach);

@@ -41,6 +41,6 @@ fn pack(@builtin(global_invocation_id) id: vec3<u32>) {
         let symbol = code_at(row, col);
         let branch = branch_bit(p.restart);
         push_code(symbol, p.zero);
-        put(row, col, symbol, branch);
+        put(row, col, 1u, symbol, branch);
     }
 }

@@ -1,5 +1,6 @@
-// Where kernels put what they decode. A sink has `put`, which takes an element of a row, and `skips`, which
-// tells whether no row of a tile is needed.
+// Where kernels put what they decode. A sink has `put`, which takes up to four elements of a row, their
+// symbols and branch bits in a byte each (bytes behind them are zero, but at the end of a row), WHOLE_ROWS,
+// whether tiles have all columns, and `skips`, which tells whether no row of a tile is needed.
 
 struct Sink {
     cols: u32,

@@ -71,6 +71,10 @@ pub(crate) mod source {
     pub(crate) const DECODE_RANS: &str = include_str!("../kernels/decode_rans.wgsl");
     pub(crate) const DECODE_TUPLES: &str = include_str!("../kernels/decode_tuples.wgsl");
     pub(crate) const DECODE_PREFIX: &str = include_str!("../kernels/decode_prefix.wgsl");
+    pub(crate) const TABLE_LOCAL: &str = include_str!("../kernels/table_local.wgsl");
+    pub(crate) const TABLE_GLOBAL: &str = include_str!("../kernels/table_global.wgsl");
+    pub(crate) const WORDS_SUBGROUP: &str = include_str!("../kernels/words_subgroup.wgsl");
+    pub(crate) const WORDS_SHARED: &str = include_str!("../kernels/words_shared.wgsl");
 }
 
 impl Kernel {
@@ -188,8 +192,8 @@ fn compile(gpu: &Gpu, kernel: &Kernel) -> Result<Pipeline> {
         module: &module,
         entry_point: Some(kernel.entry),
         compilation_options: PipelineCompilationOptions {
-            // Only masks of lanes are read before they are written.
-            zero_initialize_workgroup_memory: kernel.reads_files,
+            // Kernels write it before they read it.
+            zero_initialize_workgroup_memory: false,
             ..Default::default()
         },
         cache: gpu.disk_cache.as_ref().map(DiskCache::for_pipeline),

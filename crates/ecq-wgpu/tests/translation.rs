@@ -27,7 +27,7 @@ fn parse(name: &str, entry: &str, text: &str) -> (Module, ModuleInfo) {
 fn to_msl(kernel: &Kernel, (module, info): &(Module, ModuleInfo)) -> String {
     let options = msl::Options {
         lang_version: (2, 4),
-        zero_initialize_workgroup_memory: kernel.reads_files,
+        zero_initialize_workgroup_memory: false,
         force_loop_bounding: false,
         ..msl::Options::default()
     };
@@ -109,14 +109,9 @@ fn spir_v_and_hlsl_translate() {
     let kernels = checked_kernels();
     for (name, kernel) in &kernels {
         let (module, info) = parse(name, kernel.entry, &kernel.text());
-        let zero = if kernel.reads_files {
-            spv::ZeroInitializeWorkgroupMemoryMode::Polyfill
-        } else {
-            spv::ZeroInitializeWorkgroupMemoryMode::None
-        };
         let options = spv::Options {
             lang_version: (1, 3),
-            zero_initialize_workgroup_memory: zero,
+            zero_initialize_workgroup_memory: spv::ZeroInitializeWorkgroupMemoryMode::None,
             force_loop_bounding: false,
             ..spv::Options::default()
         };

@@ -27,9 +27,15 @@ type Result<T> = std::result::Result<T, RuntimeError>;
 const ROW_ALIGNMENT: usize = 4;
 /// The longest lag of a trellis, whose history a thread holds.
 const LONGEST_LAG: u16 = 1024;
-/// Threads of a workgroup that decodes lanes without each other, or packs.
+/// Threads of a workgroup that packs, and the fewest of one that decodes lanes without each other.
 const THREADS: usize = 64;
-/// Most workgroups in a direction, as `decode_rans.wgsl` has it.
+/// The most threads of a workgroup that shares a table, which every adapter has, and the workgroups that are
+/// enough: about as many as a large GPU has cores.
+const MOST_THREADS: usize = 256;
+const ENOUGH_GROUPS: usize = 128;
+/// Bytes of workgroup memory that every adapter has.
+const WORKGROUP_BYTES: usize = 16 << 10;
+/// Most workgroups in a direction, as kernels have it.
 const MOST_GROUPS: usize = 65535;
 
 /// The rule of levels on a trellis grid.
@@ -74,10 +80,9 @@ struct Stage {
 /// How a stage decodes the tiles of some rows.
 #[derive(Debug, Clone, Copy)]
 struct Lookup {
-    /// Threads of a tile, or a workgroup.
-    per_row: usize,
-    /// Whether threads are counted, not workgroups.
-    threads: bool,
+    /// Threads of a tile, and of a workgroup.
+    tile_threads: usize,
+    threads: usize,
     /// Place of the number of tiles among the parameters, if the kernel counts them.
     count: Option<usize>,
 }
@@ -268,8 +273,7 @@ impl Streams {
         let sink = match (target, stage.lookup) {
             (Target::Rows(_, rows, most), Some(lookup)) => {
                 buffers.push((*rows).clone());
-                let work = most * lookup.per_row;
-                groups = groups_of(if lookup.threads { work.div_ceil(THREADS) } else { work });
+                groups = groups_of((most * lookup.tile_threads).div_ceil(lookup.threads));
                 Sink::Words { looked_up: true }
             }
             _ => sink,
@@ -326,6 +330,16 @@ fn groups_of(count: usize) -> [usize; 3] {
     [count.min(MOST_GROUPS), count.div_ceil(MOST_GROUPS), 1]
 }
 
+/// Returns the threads of a workgroup that shares a table, `least` times a power of two, if there are `all`
+/// threads: many, so that few copy the table and it takes little memory, in enough workgroups.
+fn threads_of_group(all: usize, least: usize) -> usize {
+    let mut threads = least;
+    while 2 * threads <= MOST_THREADS && all >= ENOUGH_GROUPS * 2 * threads {
+        threads *= 2;
+    }
+    threads
+}
+
 /// Returns bytes as words, with zeros behind the last.
 fn words_of(bytes: &[u8]) -> Vec<u32> {
     let word = |bytes: &[u8]| bytes.iter().rev().fold(0, |word, &byte| word << 8 | u32::from(byte));
@@ -370,9 +384,8 @@ enum Sink {
 #[derive(Debug, Clone)]
 struct StageText {
     entry: &'static str,
-    text: &'static str,
+    sources: Vec<&'static str>,
     constants: Vec<(&'static str, usize)>,
-    generated: String,
     /// The function that tells which tile a number means.
     listed: &'static str,
 }
@@ -399,11 +412,11 @@ impl StageText {
                 (product, "rrrwrrrw")
             }
         };
-        let mut kernel = Kernel::new(self.entry, &[sources, &[source::LEVELS, self.text]].concat(), access);
+        let mut kernel =
+            Kernel::new(self.entry, &[sources, &[source::LEVELS], &self.sources].concat(), access);
         kernel.reads_files = true;
         kernel.constants = vec![("LAG", lag)];
         kernel.constants.extend(&self.constants);
-        kernel.generated = self.generated.clone();
         match sink {
             Sink::Bytes => {}
             Sink::Words { .. } => {
@@ -434,12 +447,36 @@ pub(crate) fn checked_decoders(kind: MatrixKind) -> Vec<(String, Kernel)> {
         let sinks = sinks.into_iter().take(if stage.listed.is_empty() { 1 } else { 4 });
         all.extend(sinks.map(|(sink, of)| (format!("{name}_{sink}"), stage.kernel(of, kind, lag))));
     };
-    add("rans", &rans::text(32, true, 0, false, false), 0);
-    add("rans_subgroups", &rans::text(32, true, 0, false, true), 0);
-    add("rans_trellis", &rans::text(32, true, 2, false, false), 12);
-    add("rans_wide", &rans::text(64, true, 1, true, false), 0);
-    add("prefix", &prefix::text(3, true), 0);
-    add("prefix_trellis", &prefix::text(4, true), 12);
+    use rans::{Table, Threads};
+    let (one_tile, teams) = (Threads { group: 32, tile: 32 }, Threads { group: 128, tile: 32 });
+    add("rans", &rans::text(one_tile, true, 0, Table::Global, false), 0);
+    add("rans_subgroups", &rans::text(teams, true, 0, Table::Local { entries: 4096 }, true), 0);
+    add("rans_trellis", &rans::text(one_tile, true, 2, Table::Local { entries: 1024 }, false), 12);
+    add("rans_wide", &rans::text(Threads { group: 64, tile: 64 }, true, 1, Table::Wide, false), 0);
+    add("prefix", &prefix::text(3, true, Some(128)), 0);
+    add("prefix_trellis", &prefix::text(4, true, None), 12);
     add("tuples", &tuples::text(4, 10), 0);
     all
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workgroups_grow_where_there_are_enough() {
+        for (all, least, threads) in [
+            (1, 64, 64),
+            (8192, 64, 64),
+            (16384 - 1, 64, 64),
+            (16384, 64, 128),
+            (32768, 64, 256),
+            (1 << 24, 64, 256),
+            (4096, 32, 32),
+            (8192, 32, 64),
+            (32768, 32, 256),
+        ] {
+            assert_eq!(threads_of_group(all, least), threads, "{all} threads, at least {least}");
+        }
+    }
 }

@@ -1,6 +1,8 @@
 //! Tiles of prefix codes.
 
-use super::{Levels, Lookup, Result, Stage, StageText, THREADS, Tiling, groups_of, push, words_of};
+use super::{
+    Levels, Lookup, Result, Stage, StageText, THREADS, Tiling, groups_of, push, threads_of_group, words_of,
+};
 use crate::gpu::Gpu;
 use crate::kernel::source;
 use ecq_codec::{CodecError, CodesEntry, Tables, tile_layout, tile_ranges};
@@ -62,9 +64,10 @@ pub(super) fn stages(
     let ids = push(&mut data, (0..ranges.len()).map(|tile| tables.id(tile) as u32));
     let tuple_of = |tile: usize| tables.tables[tables.id(tile)].tuple();
     let lists = [1, 2, 3, 4].map(|tuple| {
-        let tiles: Vec<u32> =
-            (0..ranges.len()).filter(|&tile| tuple_of(tile) == tuple).map(|tile| tile as u32).collect();
-        (tuple, tiles.len(), push(&mut data, tiles))
+        let tiles: Vec<usize> = (0..ranges.len()).filter(|&tile| tuple_of(tile) == tuple).collect();
+        let first = tiles.first().map(|&tile| tables.id(tile));
+        let table = first.filter(|&id| tiles.iter().all(|&tile| tables.id(tile) == id));
+        (tuple, table, tiles.len(), push(&mut data, tiles.into_iter().map(|tile| tile as u32)))
     });
     let stream_words = words_of(stream);
     let inputs = [gpu.filled("the stream", &stream_words)?, gpu.filled("the tables", &data)?];
@@ -72,34 +75,46 @@ pub(super) fn stages(
     let [rows, tile_rows, tile_cols, across] = tiling.words();
     let in_rows = tiling.in_rows();
     let raw_bits = tables.tables.first().map_or(0, PrefixCode::raw_bits);
-    let stage = |(tuple, count, list): (usize, usize, u32)| {
+    let stage = |(tuple, table, count, list): (usize, Option<usize>, usize, u32)| {
+        let shared = table.map(|_| threads_of_group(count * lane_count, THREADS));
+        let threads = shared.unwrap_or(THREADS);
+        let first_word = table.unwrap_or(0) * ENTRIES;
         let mut parameters = vec![rows, tile_rows, tile_cols, across];
         parameters.extend([lane_count as u32, alphabet.into(), raw_bits]);
         parameters.extend([zero.into(), restart, lanes, ids, list, count as u32, ranges.len() as u32]);
-        parameters.extend([stream_words.len() as u32, 0]);
+        parameters.extend([stream_words.len() as u32 - 1, first_word as u32, 0]);
         // A row's tile may have tuples of another number of symbols.
-        let lookup = Lookup { per_row: lane_count, threads: true, count: Some(COUNT_PLACE) };
+        let lookup = Lookup { tile_threads: lane_count, threads, count: Some(COUNT_PLACE) };
         Stage {
-            text: text(tuple, in_rows),
+            text: text(tuple, in_rows, shared),
             weight: parameters.len() - 1,
             parameters,
             inputs: inputs.clone(),
-            groups: groups_of((count * lane_count).div_ceil(THREADS)),
+            groups: groups_of((count * lane_count).div_ceil(threads)),
             needs_branches: false,
             in_rows,
             lookup: Some(lookup).filter(|_| count == ranges.len()),
         }
     };
-    Ok(lists.into_iter().filter(|&(_, count, _)| count > 0).map(stage).collect())
+    Ok(lists.into_iter().filter(|&(_, _, count, _)| count > 0).map(stage).collect())
 }
 
-/// Returns the text of the stage for a number of symbols in a tuple.
-pub(super) fn text(tuple: usize, in_rows: bool) -> StageText {
+/// Returns the text of the stage for a number of symbols in a tuple; `shared` has the threads of a workgroup
+/// if all tiles have one table.
+pub(super) fn text(tuple: usize, in_rows: bool, shared: Option<usize>) -> StageText {
+    let (table, entries) = match shared {
+        Some(_) => (source::TABLE_LOCAL, ENTRIES),
+        None => (source::TABLE_GLOBAL, 0),
+    };
     StageText {
         entry: "decode_prefix",
-        text: source::DECODE_PREFIX,
-        constants: vec![("TUPLE", tuple), ("ROWS_ORDER", usize::from(in_rows))],
-        generated: String::new(),
+        sources: vec![table, source::DECODE_PREFIX],
+        constants: vec![
+            ("THREADS", shared.unwrap_or(THREADS)),
+            ("TABLE_ENTRIES", entries),
+            ("TUPLE", tuple),
+            ("ROWS_ORDER", usize::from(in_rows)),
+        ],
         listed: LISTED_TILES,
     }
 }

@@ -1,6 +1,9 @@
 //! rANS tiles.
 
-use super::{ALL_TILES, Levels, Lookup, Result, Stage, StageText, Tiling, groups_of, push, words_of};
+use super::{
+    ALL_TILES, Levels, Lookup, Result, Stage, StageText, Tiling, WORKGROUP_BYTES, groups_of, push,
+    threads_of_group, words_of,
+};
 use crate::gpu::Gpu;
 use crate::kernel::source;
 use ecq_codec::{CodecError, Tables, decode_codes, tile_ranges};
@@ -11,6 +14,24 @@ use ecq_runtime::RuntimeError;
 
 /// The largest precision of tables with entries of 32 bits.
 const NARROW: u8 = 12;
+
+/// Where the entries of tables are.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Table {
+    /// Of 64 bits, in a buffer.
+    Wide,
+    /// Of 32 bits, in a buffer.
+    Global,
+    /// Of 32 bits, those of all tables in workgroup memory.
+    Local { entries: usize },
+}
+
+/// Threads of a workgroup, and of a tile.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Threads {
+    pub(super) group: usize,
+    pub(super) tile: usize,
+}
 
 /// Returns the stage that decodes tiles of rANS.
 pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: Levels) -> Result<Stage> {
@@ -27,6 +48,7 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: 
         places.push((first as u32) << 4 | u32::from(table.precision()));
         entries(table, wide, &mut data);
     }
+    let table_words = data.len();
     let mut starts: Vec<u32> = ranges.iter().map(|range| range.start as u32).collect();
     starts.push(ranges.last().map_or(0, |range| range.end as u32));
     // Kernels read words at even addresses; only corrupt tiles have odd lengths.
@@ -44,43 +66,70 @@ pub(super) fn stage(gpu: &Gpu, tensor: &EncodedTensor, tiling: &Tiling, levels: 
     let class_tables = bytes(&mut data, &classes.as_ref().map_or_else(Vec::new, class_tables));
     let branches = classes.as_ref().is_some_and(|classes| classes.branches().is_some());
     let lanes = usize::from(tiling.tile.lanes);
-    let threads = lanes.next_power_of_two().max(32);
+    let tile_threads = lanes.next_power_of_two().max(32);
     let in_rows = tiling.in_rows();
     let class_constant = classes.as_ref().map_or(0, |_| 1 + usize::from(branches));
     // A ballot of 32 lanes is one word.
-    let subgroups = threads == 32 && gpu.has_subgroups(32);
-    let text = text(threads, in_rows, class_constant, wide, subgroups);
+    let subgroups = tile_threads == 32 && gpu.has_subgroups(32);
+    // Without subgroups a tile is a workgroup: several of them must fit the memory of a core.
+    let most = if subgroups { WORKGROUP_BYTES } else { WORKGROUP_BYTES / 4 };
+    let table = if wide {
+        Table::Wide
+    } else if 4 * table_words <= most && tables.ids.is_empty() {
+        Table::Local { entries: table_words }
+    } else {
+        Table::Global
+    };
+    let shares = matches!(table, Table::Local { .. }) && subgroups && gpu.report().subgroup == Some([32; 2]);
+    let group =
+        if shares { threads_of_group(ranges.len() * tile_threads, tile_threads) } else { tile_threads };
+    let text = text(Threads { group, tile: tile_threads }, in_rows, class_constant, table, subgroups);
     let [rows, tile_rows, tile_cols, across] = tiling.words();
     let tiles = ranges.len();
     let Levels { zero, restart, .. } = levels;
     let mut parameters = vec![rows, tile_rows, tile_cols, across, lanes as u32, places[0] % 16];
     parameters.extend([zero.into(), restart, starts, firsts, u32::from(!tables.ids.is_empty())]);
-    parameters.extend([row_classes, col_classes, class_tables, 0, tiles as u32, 0]);
-    let stream = gpu.filled("the stream", &words_of(tensor.part(TensorPart::Stream)?))?;
+    let stream_words = words_of(tensor.part(TensorPart::Stream)?);
+    parameters.extend([row_classes, col_classes, class_tables, 0]);
+    let weight = parameters.len() - 1;
+    parameters.extend([tiles as u32, 0, stream_words.len() as u32 - 1]);
+    let stream = gpu.filled("the stream", &stream_words)?;
     Ok(Stage {
         text,
-        weight: parameters.len() - 3,
+        weight,
         parameters,
         inputs: [stream, gpu.filled("the tables", &data)?],
-        groups: groups_of(tiles),
+        groups: groups_of((tiles * tile_threads).div_ceil(group)),
         needs_branches: branches,
         in_rows,
-        lookup: Some(Lookup { per_row: 1, threads: false, count: None }),
+        lookup: Some(Lookup { tile_threads, threads: group, count: None }),
     })
 }
 
-/// Returns the text of the stage for a number of threads and kinds of tables.
-pub(super) fn text(threads: usize, in_rows: bool, classes: usize, wide: bool, subgroups: bool) -> StageText {
+/// Returns the text of the stage for kinds of tables.
+pub(super) fn text(
+    threads: Threads,
+    in_rows: bool,
+    classes: usize,
+    table: Table,
+    subgroups: bool,
+) -> StageText {
+    let (table_source, entries) = match table {
+        Table::Wide | Table::Global => (source::TABLE_GLOBAL, 0),
+        Table::Local { entries } => (source::TABLE_LOCAL, entries),
+    };
+    let words = if subgroups { source::WORDS_SUBGROUP } else { source::WORDS_SHARED };
     StageText {
         entry: "decode_rans",
-        text: source::DECODE_RANS,
+        sources: vec![table_source, words, source::DECODE_RANS],
         constants: vec![
-            ("THREADS", threads),
+            ("THREADS", threads.group),
+            ("TILE_THREADS", threads.tile),
+            ("TABLE_ENTRIES", entries),
             ("ROWS_ORDER", usize::from(in_rows)),
             ("CLASSES", classes),
-            ("WIDE", usize::from(wide)),
+            ("WIDE", usize::from(matches!(table, Table::Wide))),
         ],
-        generated: words_before(threads, subgroups),
         listed: ALL_TILES,
     }
 }
@@ -108,37 +157,4 @@ fn class_tables(classes: &Classes) -> Vec<u8> {
         all[(2 * row + branch) * Classes::MAX + col] = table;
     }
     all
-}
-
-/// Writes `words_before`, which returns how many lanes before a lane need a word, and how many do. Without
-/// subgroups lanes meet in workgroup memory.
-fn words_before(threads: usize, subgroups: bool) -> String {
-    if subgroups {
-        return "fn words_before(lane: u32, needs: bool) -> vec2<u32> {\n    \
-                let all = subgroupBallot(needs).x;\n    \
-                return vec2<u32>(countOneBits(all & ((1u << lane) - 1u)), countOneBits(all));\n}\n\n"
-            .to_owned();
-    }
-    let words = threads.div_ceil(32);
-    format!(
-        "const MASK_WORDS: u32 = {words}u;\n\
-         // Masks of three steps: of this one, and of those before and behind.\n\
-         var<workgroup> masks: array<atomic<u32>, 3u * MASK_WORDS>;\n\
-         var<private> turn: u32;\n\n\
-         fn words_before(lane: u32, needs: bool) -> vec2<u32> {{\n    \
-         let first = turn % 3u * MASK_WORDS;\n    \
-         turn++;\n    \
-         if (needs) {{ atomicOr(&masks[first + lane / 32u], 1u << (lane % 32u)); }}\n    \
-         workgroupBarrier();\n    \
-         var counts = vec2<u32>(0u, 0u);\n    \
-         for (var i = 0u; i < MASK_WORDS; i++) {{\n        \
-         let mask = atomicLoad(&masks[first + i]);\n        \
-         counts.y += countOneBits(mask);\n        \
-         if (i < lane / 32u) {{ counts.x += countOneBits(mask); }}\n        \
-         if (i == lane / 32u) {{ counts.x += countOneBits(mask & ((1u << (lane % 32u)) - 1u)); }}\n    \
-         }}\n    \
-         // All lanes have read the mask of the step before.\n    \
-         if (lane < MASK_WORDS) {{ atomicStore(&masks[(turn + 1u) % 3u * MASK_WORDS + lane], 0u); }}\n    \
-         return counts;\n}}\n\n"
-    )
 }

@@ -66,9 +66,8 @@ pub(super) fn stage(
 pub(super) fn text(tuple: usize, width: usize) -> StageText {
     StageText {
         entry: "decode_tuples",
-        text: source::DECODE_TUPLES,
+        sources: vec![source::DECODE_TUPLES],
         constants: vec![("TUPLE", tuple), ("WIDTH", width)],
-        generated: String::new(),
         listed: "",
     }
 }

@@ -39,6 +39,7 @@ constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
+constant bool WHOLE_ROWS = true;
 
 void store_block(
     uint at,
@@ -152,6 +153,15 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant PackParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base & ~(2155905152u))) ^ ((elements ^ ~(base)) & 2155905152u);
+}
+
 void put_block(
     uint row,
     uint block,
@@ -168,68 +178,92 @@ void put_block(
 void put(
     uint row_1,
     uint col_1,
-    uint symbol_1,
-    uint branch,
+    uint count,
+    uint symbols,
+    uint branches,
     device type_2& words,
-    thread uint& quad_,
+    thread uint& pending,
     thread Codes& gathered,
     constant PackParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element = {};
-    bool local = {};
-    bool local_1 = {};
+    uint elements_1 = {};
+    uint blocks = {};
+    uint block_1 = {};
     uint i_1 = {};
-    element = symbol_1;
+    elements_1 = symbols;
     if (true) {
-        element = (2u * symbol_1) + branch;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col_1 + 1u) == _e28;
-    if (naga_mod(col_1, 4u) < 3u) {
-        local = !(is_last);
-    } else {
-        local = false;
+    uint before = naga_mod(col_1, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before));
+    if ((before + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before));
     }
-    bool _e38 = local;
-    if (_e38) {
-        return;
+    uint end_1 = col_1 + count;
+    blocks = naga_div(end_1, 32u);
+    uint _e43 = p.sink.cols;
+    if (end_1 == _e43) {
+        blocks = naga_div(end_1 + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered);
-    if (naga_mod(col_1, 32u) < 28u) {
-        local_1 = !(is_last);
-    } else {
-        local_1 = false;
-    }
-    bool _e56 = local_1;
-    if (_e56) {
-        return;
-    }
-    i_1 = naga_div(naga_mod(col_1, 32u), 4u);
+    block_1 = naga_div(col_1, 32u);
     bool loop_init_1 = true;
     while(true) {
         if (!loop_init_1) {
-            uint _e67 = i_1;
-            i_1 = _e67 + 1u;
+            uint _e93 = block_1;
+            block_1 = _e93 + 1u;
         }
         loop_init_1 = false;
-        uint _e62 = i_1;
-        if (_e62 < 7u) {
+        uint _e52 = block_1;
+        uint _e53 = blocks;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered);
+            uint _e55 = block_1;
+            if (_e55 == naga_div(end_1, 32u)) {
+                if (naga_mod(end_1, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end_1, 4u))) - 1u), gathered);
+                }
+                i_1 = naga_div(naga_mod(end_1, 32u) + 3u, 4u);
+                bool loop_init_2 = true;
+                while(true) {
+                    if (!loop_init_2) {
+                        uint _e87 = i_1;
+                        i_1 = _e87 + 1u;
+                    }
+                    loop_init_2 = false;
+                    uint _e82 = i_1;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered);
+                    }
+                }
+            }
+            uint _e89 = block_1;
+            Codes _e91 = gathered;
+            put_block(row_1, _e89, _e91, words, p, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered;
-    put_block(row_1, naga_div(col_1, 32u), _e72, words, p, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end_1 == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 uint code_at(
@@ -272,7 +306,7 @@ struct packInput {
     type_5 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered = {};
     uint first = 0u;
     uint end = {};
@@ -293,13 +327,13 @@ struct packInput {
     begin_branches(until_restart);
     uint _e22 = first;
     col = _e22;
-    bool loop_init_2 = true;
+    bool loop_init_3 = true;
     while(true) {
-        if (!loop_init_2) {
-            uint _e38 = col;
-            col = _e38 + 1u;
+        if (!loop_init_3) {
+            uint _e39 = col;
+            col = _e39 + 1u;
         }
-        loop_init_2 = false;
+        loop_init_3 = false;
         uint _e24 = col;
         uint _e25 = end;
         if (_e24 < _e25) {
@@ -314,7 +348,7 @@ struct packInput {
             uint _e35 = p.zero;
             push_code(_e28, _e35, history, history_at);
             uint _e36 = col;
-            put(row_3, _e36, _e28, _e32, words, quad_, gathered, p, _buffer_sizes);
+            put(row_3, _e36, 1u, _e28, _e32, words, pending, gathered, p, _buffer_sizes);
         }
     }
     return;

@@ -38,14 +38,17 @@ struct PrefixParameters {
     uint chosen;
     uint chosen_count;
     uint tiles;
-    uint words;
+    uint last_word;
+    uint table;
     uint weight;
 };
-struct type_5 {
+struct type_6 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_7[1];
+typedef metal::atomic_uint type_8[1];
 constant uint LAG = 12u;
+constant uint THREADS = 64u;
+constant uint TABLE_ENTRIES = 0u;
 constant uint TUPLE = 4u;
 constant uint ROWS_ORDER = 1u;
 constant uint BITS = 3u;
@@ -54,12 +57,14 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool WHOLE_ROWS = true;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint ENTRIES = 4096u;
 constant uint ESCAPE = 128u;
 constant uint NO_CODEWORD = 64u;
 constant uint BAD_STREAM = 3u;
+constant uint BATCH = 4u;
 
 void store_block(
     uint at,
@@ -96,6 +101,15 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant PrefixParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base & ~(2155905152u))) ^ ((elements ^ ~(base)) & 2155905152u);
+}
+
 uint naga_div(uint lhs, uint rhs) {
     return lhs / metal::select(rhs, 1u, rhs == 0u);
 }
@@ -120,68 +134,92 @@ void put_block(
 void put(
     uint row_2,
     uint col,
-    uint symbol,
-    uint branch,
+    uint count,
+    uint symbols,
+    uint branches,
     device type_2& words,
     constant PrefixParameters& p,
-    thread uint& quad_,
+    thread uint& pending,
     thread Codes& gathered,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element = {};
-    bool local_2 = {};
-    bool local_3 = {};
+    uint elements_1 = {};
+    uint blocks = {};
+    uint block_1 = {};
     uint i_3 = {};
-    element = symbol;
+    elements_1 = symbols;
     if (true) {
-        element = (2u * symbol) + branch;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col + 1u) == _e28;
-    if (naga_mod(col, 4u) < 3u) {
-        local_2 = !(is_last);
-    } else {
-        local_2 = false;
+    uint before = naga_mod(col, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before));
+    if ((before + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before));
     }
-    bool _e38 = local_2;
-    if (_e38) {
-        return;
+    uint end = col + count;
+    blocks = naga_div(end, 32u);
+    uint _e43 = p.sink.cols;
+    if (end == _e43) {
+        blocks = naga_div(end + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col, 4u))), gathered);
-    if (naga_mod(col, 32u) < 28u) {
-        local_3 = !(is_last);
-    } else {
-        local_3 = false;
-    }
-    bool _e56 = local_3;
-    if (_e56) {
-        return;
-    }
-    i_3 = naga_div(naga_mod(col, 32u), 4u);
+    block_1 = naga_div(col, 32u);
     bool loop_init = true;
     while(true) {
         if (!loop_init) {
-            uint _e67 = i_3;
-            i_3 = _e67 + 1u;
+            uint _e93 = block_1;
+            block_1 = _e93 + 1u;
         }
         loop_init = false;
-        uint _e62 = i_3;
-        if (_e62 < 7u) {
+        uint _e52 = block_1;
+        uint _e53 = blocks;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered);
+            uint _e55 = block_1;
+            if (_e55 == naga_div(end, 32u)) {
+                if (naga_mod(end, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end, 4u))) - 1u), gathered);
+                }
+                i_3 = naga_div(naga_mod(end, 32u) + 3u, 4u);
+                bool loop_init_1 = true;
+                while(true) {
+                    if (!loop_init_1) {
+                        uint _e87 = i_3;
+                        i_3 = _e87 + 1u;
+                    }
+                    loop_init_1 = false;
+                    uint _e82 = i_3;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered);
+                    }
+                }
+            }
+            uint _e89 = block_1;
+            Codes _e91 = gathered;
+            put_block(row_2, _e89, _e91, words, p, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered;
-    put_block(row_2, naga_div(col, 32u), _e72, words, p, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 bool skips(
@@ -200,7 +238,7 @@ void begin_branches(
 
 uint branch_bit(
     uint restart,
-    thread type_5& history,
+    thread type_6& history,
     thread uint& history_at,
     thread uint& until_restart
 ) {
@@ -210,13 +248,13 @@ uint branch_bit(
     }
     uint _e4 = until_restart;
     if (_e4 == 0u) {
-        bool loop_init_1 = true;
+        bool loop_init_2 = true;
         while(true) {
-            if (!loop_init_1) {
+            if (!loop_init_2) {
                 uint _e17 = i_4;
                 i_4 = _e17 + 1u;
             }
-            loop_init_1 = false;
+            loop_init_2 = false;
             uint _e9 = i_4;
             if (_e9 < HISTORY_WORDS) {
             } else {
@@ -245,15 +283,15 @@ uint branch_bit(
 }
 
 void push_code(
-    uint symbol_1,
+    uint symbol,
     uint zero,
-    thread type_5& history,
+    thread type_6& history,
     thread uint& history_at
 ) {
     if (false) {
         return;
     }
-    uint parity = (symbol_1 ^ zero) & 1u;
+    uint parity = (symbol ^ zero) & 1u;
     if (ONE_WORD) {
         uint _e11 = history.inner[0];
         uint _e16 = history.inner[0];
@@ -270,284 +308,378 @@ void push_code(
     return;
 }
 
-uint stream_word(
+void open_table(
+    uint thread_1,
+    uint first_1
+) {
+    return;
+}
+
+uint table_entry(
     uint i_5,
+    device type_2 const& data,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = data[i_5];
+    return _e3;
+}
+
+uint stream_word(
+    uint i_6,
     constant PrefixParameters& p,
     device type_2 const& stream,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e3 = p.words;
-    if (i_5 >= _e3) {
-        return 0u;
-    }
-    uint _e8 = stream[i_5];
-    return _e8;
+    uint _e4 = p.last_word;
+    uint _e7 = stream[metal::min(i_6, _e4)];
+    return _e7;
 }
 
-void open(
-    uint first_byte,
+void read_behind(
     constant PrefixParameters& p,
     device type_2 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
-    thread uint& at_1,
+    thread metal::uint2& behind,
     thread uint& next_word,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint word = naga_div(first_byte, 4u);
-    uint _e4 = stream_word(word, p, stream, _buffer_sizes);
-    low = _e4;
-    uint _e8 = stream_word(word + 1u, p, stream, _buffer_sizes);
-    high = _e8;
-    uint _e12 = stream_word(word + 2u, p, stream, _buffer_sizes);
-    ahead = _e12;
-    next_word = word + 2u;
-    at_1 = 8u * naga_mod(first_byte, 4u);
+    uint _e2 = next_word;
+    uint _e3 = stream_word(_e2, p, stream, _buffer_sizes);
+    uint _e5 = next_word;
+    uint _e8 = stream_word(_e5 + 1u, p, stream, _buffer_sizes);
+    behind = metal::uint2(_e3, _e8);
+    return;
+}
+
+void open_at(
+    uint word,
+    constant PrefixParameters& p,
+    device type_2 const& stream,
+    thread metal::uint3& window,
+    thread uint& crossed,
+    thread uint& next_word,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e2 = stream_word(word, p, stream, _buffer_sizes);
+    uint _e5 = stream_word(word + 1u, p, stream, _buffer_sizes);
+    uint _e8 = stream_word(word + 2u, p, stream, _buffer_sizes);
+    window = metal::uint3(_e2, _e5, _e8);
+    next_word = word + 3u;
+    crossed = 0u;
+    return;
+}
+
+void refill(
+    thread metal::uint3& window,
+    thread metal::uint2& behind,
+    thread uint& crossed,
+    thread uint& next_word
+) {
+    uint _e1 = crossed;
+    bool both = _e1 == 2u;
+    uint _e8 = window.y;
+    uint _e11 = behind.x;
+    window.y = both ? _e11 : _e8;
+    uint _e17 = window.z;
+    uint _e20 = behind.x;
+    uint _e22 = crossed;
+    uint _e28 = behind.y;
+    window.z = both ? _e28 : ((_e22 == 1u) ? _e20 : _e17);
+    uint _e31 = next_word;
+    uint _e33 = crossed;
+    next_word = _e31 + _e33;
+    crossed = 0u;
     return;
 }
 
 uint next_bits(
-    thread uint& low,
-    thread uint& high,
+    thread metal::uint3& window,
     thread uint& at_1
 ) {
-    uint _e1 = low;
-    uint _e3 = at_1;
-    uint _e6 = high;
-    uint _e11 = at_1;
-    return (_e1 >> _e3) | ((_e6 << 1u) << (31u - _e11));
+    uint _e2 = window.x;
+    uint _e4 = at_1;
+    uint _e8 = window.y;
+    uint _e13 = at_1;
+    return (_e2 >> _e4) | ((_e8 << 1u) << (31u - _e13));
 }
 
 void take(
     uint bits,
-    constant PrefixParameters& p,
-    device type_2 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
+    thread metal::uint3& window,
     thread uint& at_1,
-    thread uint& next_word,
-    constant _mslBufferSizes& _buffer_sizes
+    thread uint& crossed
 ) {
     uint _e2 = at_1;
     at_1 = _e2 + bits;
     uint _e5 = at_1;
-    bool crossed = _e5 >= 32u;
+    bool over = _e5 >= 32u;
     uint _e9 = at_1;
     at_1 = _e9 & 31u;
-    uint _e14 = low;
-    uint _e16 = high;
-    low = crossed ? _e16 : _e14;
-    uint _e20 = high;
-    uint _e22 = ahead;
-    high = crossed ? _e22 : _e20;
-    uint _e25 = next_word;
-    next_word = _e25 + (crossed ? 1u : 0u);
-    uint _e32 = next_word;
-    uint _e33 = stream_word(_e32, p, stream, _buffer_sizes);
-    ahead = _e33;
+    uint _e16 = window.x;
+    uint _e19 = window.y;
+    window.x = over ? _e19 : _e16;
+    uint _e25 = window.y;
+    uint _e28 = window.z;
+    window.y = over ? _e28 : _e25;
+    uint _e31 = crossed;
+    crossed = _e31 + (over ? 1u : 0u);
     return;
 }
 
 uint next_tuple(
-    uint table,
+    uint table_1,
+    bool first_2,
     device type_2 const& data,
     constant PrefixParameters& p,
     device type_2 const& stream,
-    thread uint& low,
-    thread uint& high,
-    thread uint& ahead,
+    thread metal::uint3& window,
+    thread metal::uint2& behind,
     thread uint& at_1,
+    thread uint& crossed,
     thread uint& next_word,
     thread bool& bad,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint symbols = 0u;
-    uint i_6 = 0u;
-    uint _e2 = next_bits(low, high, at_1);
-    uint entry = data[table + (_e2 & 4095u)];
-    uint length = entry >> 24u;
+    uint symbols_1 = 0u;
+    uint i_7 = 0u;
+    if (first_2) {
+        read_behind(p, stream, behind, next_word, _buffer_sizes);
+    }
+    uint _e2 = next_bits(window, at_1);
+    uint _e6 = table_entry(table_1 + (_e2 & 4095u), data, _buffer_sizes);
+    uint length = _e6 >> 24u;
     if (length >= NO_CODEWORD) {
         if (length == NO_CODEWORD) {
             bad = true;
         }
-        take(naga_mod(length, NO_CODEWORD), p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
-        bool loop_init_2 = true;
+        take(naga_mod(length, NO_CODEWORD), window, at_1, crossed);
+        uint _e18 = next_word;
+        uint _e20 = crossed;
+        open_at((_e18 + _e20) - 3u, p, stream, window, crossed, next_word, _buffer_sizes);
+        read_behind(p, stream, behind, next_word, _buffer_sizes);
+        bool loop_init_3 = true;
         while(true) {
-            if (!loop_init_2) {
-                uint _e50 = i_6;
-                i_6 = _e50 + 1u;
+            if (!loop_init_3) {
+                uint _e56 = i_7;
+                i_7 = _e56 + 1u;
             }
-            loop_init_2 = false;
-            uint _e22 = i_6;
-            if (_e22 < TUPLE) {
+            loop_init_3 = false;
+            uint _e28 = i_7;
+            if (_e28 < TUPLE) {
             } else {
                 break;
             }
             {
-                uint _e25 = next_bits(low, high, at_1);
-                uint _e29 = p.raw_bits;
-                uint symbol_2 = _e25 & ((1u << _e29) - 1u);
-                uint _e36 = p.alphabet;
-                if (symbol_2 >= _e36) {
+                uint _e31 = next_bits(window, at_1);
+                uint _e35 = p.raw_bits;
+                uint symbol_1 = _e31 & ((1u << _e35) - 1u);
+                uint _e42 = p.alphabet;
+                if (symbol_1 >= _e42) {
                     bad = true;
                 }
-                uint _e42 = p.raw_bits;
-                take(_e42, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
-                uint _e43 = symbols;
-                uint _e45 = i_6;
-                symbols = _e43 | (symbol_2 << (8u * _e45));
+                uint _e48 = p.raw_bits;
+                take(_e48, window, at_1, crossed);
+                uint _e49 = symbols_1;
+                uint _e51 = i_7;
+                symbols_1 = _e49 | (symbol_1 << (8u * _e51));
             }
         }
-        uint _e52 = symbols;
-        return _e52;
+        uint _e58 = symbols_1;
+        return _e58;
     }
-    take(length, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
+    take(length, window, at_1, crossed);
     if (false) {
-        return entry;
+        return _e6 & 16777215u;
     }
-    uint pairs = (entry | (entry << 8u)) & 16711935u;
+    uint pairs = (_e6 | (_e6 << 8u)) & 16711935u;
     return (pairs | (pairs << 4u)) & 252645135u;
+}
+
+uint branches_of(
+    uint symbols_2,
+    uint count_1,
+    constant PrefixParameters& p,
+    thread type_6& history,
+    thread uint& history_at,
+    thread uint& until_restart
+) {
+    uint branches_1 = 0u;
+    uint i_8 = 0u;
+    if (true) {
+        bool loop_init_4 = true;
+        while(true) {
+            if (!loop_init_4) {
+                uint _e29 = i_8;
+                i_8 = _e29 + 1u;
+            }
+            loop_init_4 = false;
+            uint _e7 = i_8;
+            if (_e7 < count_1) {
+            } else {
+                break;
+            }
+            {
+                uint _e9 = branches_1;
+                uint _e12 = p.restart;
+                uint _e13 = branch_bit(_e12, history, history_at, until_restart);
+                uint _e15 = i_8;
+                branches_1 = _e9 | (_e13 << (8u * _e15));
+                uint _e20 = i_8;
+                uint _e27 = p.zero;
+                push_code((symbols_2 >> (8u * _e20)) & 255u, _e27, history, history_at);
+            }
+        }
+    }
+    uint _e31 = branches_1;
+    return _e31;
 }
 
 struct decode_prefixInput {
 };
 [[max_total_threads_per_threadgroup(64)]] kernel void decode_prefix(
-  metal::uint3 id [[thread_position_in_grid]]
-, metal::uint3 groups [[threadgroups_per_grid]]
+  metal::uint3 group [[threadgroup_position_in_grid]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , device type_2& words [[user(fake0)]]
 , device type_2 const& data [[user(fake0)]]
 , constant PrefixParameters& p [[user(fake0)]]
 , device type_2 const& stream [[user(fake0)]]
-, device type_7& report [[user(fake0)]]
+, device type_8& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered = {};
-    type_5 history = {};
+    type_6 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint low = {};
-    uint high = {};
-    uint ahead = {};
+    metal::uint3 window = {};
+    metal::uint2 behind = {};
     uint at_1 = {};
+    uint crossed = {};
     uint next_word = {};
     bool bad = {};
+    uint col0_ = 0u;
+    uint table = 0u;
     uint row = {};
     uint c = {};
     uint i = {};
+    bool local = {};
     uint t = {};
     uint i_1 = {};
-    bool local = {};
     bool local_1 = {};
-    uint number = id.x + ((id.y * groups.x) * 64u);
-    uint _e11 = p.lanes;
-    uint _e15 = p.chosen_count;
-    if (naga_div(number, _e11) >= _e15) {
+    bool local_2 = {};
+    bool local_3 = {};
+    uint _e4 = p.table;
+    open_table(thread_, _e4);
+    uint number = ((group.x + (group.y * 65535u)) * THREADS) + thread_;
+    uint _e15 = p.lanes;
+    uint _e19 = p.chosen_count;
+    if (naga_div(number, _e15) >= _e19) {
         return;
     }
-    uint _e19 = p.lanes;
-    uint _e21 = tile_number(naga_div(number, _e19), data, p, _buffer_sizes);
-    uint _e24 = p.tiles;
-    if (_e21 >= _e24) {
+    uint _e23 = p.lanes;
+    uint _e25 = tile_number(naga_div(number, _e23), data, p, _buffer_sizes);
+    uint _e28 = p.tiles;
+    if (_e25 >= _e28) {
         return;
     }
-    uint _e28 = p.lanes;
-    uint lane = naga_mod(number, _e28);
-    uint _e32 = p.across;
-    uint _e36 = p.tile_rows;
-    uint row0_ = naga_div(_e21, _e32) * _e36;
-    uint _e40 = p.across;
-    uint _e44 = p.tile_cols;
-    uint col0_ = naga_mod(_e21, _e40) * _e44;
-    uint _e48 = p.tile_rows;
-    uint _e51 = p.rows;
-    uint rows_1 = metal::min(_e48, _e51 - row0_);
-    uint _e56 = p.tile_cols;
-    uint _e60 = p.sink.cols;
-    uint cols = metal::min(_e56, _e60 - col0_);
-    bool _e63 = skips(row0_, rows_1);
-    if (_e63) {
+    uint _e32 = p.lanes;
+    uint lane = naga_mod(number, _e32);
+    uint _e36 = p.across;
+    uint _e40 = p.tile_rows;
+    uint row0_ = naga_div(_e25, _e36) * _e40;
+    uint _e44 = p.tile_rows;
+    uint _e47 = p.rows;
+    uint rows_1 = metal::min(_e44, _e47 - row0_);
+    if (false) {
+        uint _e55 = p.across;
+        uint _e59 = p.tile_cols;
+        col0_ = naga_mod(_e25, _e55) * _e59;
+    }
+    uint _e63 = p.tile_cols;
+    uint _e67 = p.sink.cols;
+    uint _e68 = col0_;
+    uint cols = metal::min(_e63, _e67 - _e68);
+    bool _e71 = skips(row0_, rows_1);
+    if (_e71) {
         return;
     }
     uint per_row = naga_div((cols + TUPLE) - 1u, TUPLE);
-    uint _e73 = p.ranges;
-    uint _e77 = p.lanes;
-    uint begin = data[_e73 + (2u * ((_e21 * _e77) + lane))];
-    uint _e87 = p.ranges;
-    uint _e91 = p.lanes;
-    uint end = data[(_e87 + (2u * ((_e21 * _e91) + lane))) + 1u];
-    uint _e103 = p.ids;
-    uint _e106 = data[_e103 + _e21];
-    uint table_1 = _e106 * ENTRIES;
-    open(begin, p, stream, low, high, ahead, at_1, next_word, _buffer_sizes);
+    uint _e81 = p.ranges;
+    uint _e85 = p.lanes;
+    uint begin = data[_e81 + (2u * ((_e25 * _e85) + lane))];
+    uint _e95 = p.ranges;
+    uint _e99 = p.lanes;
+    uint end_1 = data[(_e95 + (2u * ((_e25 * _e99) + lane))) + 1u];
+    if (true) {
+        uint _e114 = p.ids;
+        uint _e117 = data[_e114 + _e25];
+        table = _e117 * ENTRIES;
+    }
+    open_at(naga_div(begin, 4u), p, stream, window, crossed, next_word, _buffer_sizes);
+    at_1 = 8u * naga_mod(begin, 4u);
     if (true) {
         if (lane >= rows_1) {
             return;
         }
         row = lane;
-        bool loop_init_3 = true;
+        bool loop_init_5 = true;
         while(true) {
-            if (!loop_init_3) {
-                uint _e153 = row;
-                uint _e156 = p.lanes;
-                row = _e153 + _e156;
+            if (!loop_init_5) {
+                uint _e168 = row;
+                uint _e171 = p.lanes;
+                row = _e168 + _e171;
             }
-            loop_init_3 = false;
-            uint _e112 = row;
-            if (_e112 < rows_1) {
+            loop_init_5 = false;
+            uint _e130 = row;
+            if (_e130 < rows_1) {
             } else {
                 break;
             }
             {
                 begin_branches(until_restart);
                 c = 0u;
-                bool loop_init_4 = true;
                 while(true) {
-                    if (!loop_init_4) {
-                        uint _e150 = c;
-                        c = _e150 + TUPLE;
-                    }
-                    loop_init_4 = false;
-                    uint _e116 = c;
-                    if (_e116 < cols) {
+                    uint _e134 = c;
+                    if (_e134 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e118 = next_tuple(table_1, data, p, stream, low, high, ahead, at_1, next_word, bad, _buffer_sizes);
                         i = 0u;
-                        bool loop_init_5 = true;
+                        bool loop_init_6 = true;
                         while(true) {
-                            if (!loop_init_5) {
-                                uint _e148 = i;
-                                i = _e148 + 1u;
+                            if (!loop_init_6) {
+                                uint _e166 = i;
+                                i = _e166 + 1u;
                             }
-                            loop_init_5 = false;
-                            uint _e121 = i;
-                            if (_e121 < TUPLE) {
+                            loop_init_6 = false;
+                            uint _e138 = i;
+                            if (_e138 < BATCH) {
+                                uint _e143 = c;
+                                local = _e143 < cols;
+                            } else {
+                                local = false;
+                            }
+                            bool _e146 = local;
+                            if (_e146) {
                             } else {
                                 break;
                             }
                             {
-                                uint _e124 = c;
-                                uint _e125 = i;
-                                if ((_e124 + _e125) >= cols) {
-                                    break;
-                                }
-                                uint _e129 = i;
-                                uint symbol_3 = (_e118 >> (8u * _e129)) & 255u;
-                                uint _e136 = p.restart;
-                                uint _e137 = branch_bit(_e136, history, history_at, until_restart);
-                                uint _e140 = p.zero;
-                                push_code(symbol_3, _e140, history, history_at);
-                                uint _e141 = row;
-                                uint _e143 = c;
-                                uint _e145 = i;
-                                put(row0_ + _e141, (col0_ + _e143) + _e145, symbol_3, _e137, words, p, quad_, gathered, _buffer_sizes);
+                                uint _e147 = table;
+                                uint _e148 = i;
+                                uint _e151 = next_tuple(_e147, _e148 == 0u, data, p, stream, window, behind, at_1, crossed, next_word, bad, _buffer_sizes);
+                                uint _e153 = c;
+                                uint count_2 = metal::min(TUPLE, cols - _e153);
+                                uint _e156 = row;
+                                uint _e158 = col0_;
+                                uint _e159 = c;
+                                uint _e161 = branches_of(_e151, count_2, p, history, history_at, until_restart);
+                                put(row0_ + _e156, _e158 + _e159, count_2, _e151, _e161, words, p, pending, gathered, _buffer_sizes);
+                                uint _e162 = c;
+                                c = _e162 + TUPLE;
                             }
                         }
+                        refill(window, behind, crossed, next_word);
                     }
                 }
             }
@@ -558,71 +690,72 @@ struct decode_prefixInput {
             return;
         }
         t = lane;
-        bool loop_init_6 = true;
         while(true) {
-            if (!loop_init_6) {
-                uint _e192 = t;
-                uint _e195 = p.lanes;
-                t = _e192 + _e195;
-            }
-            loop_init_6 = false;
-            uint _e161 = t;
-            if (_e161 < tuples) {
+            uint _e176 = t;
+            if (_e176 < tuples) {
             } else {
                 break;
             }
             {
-                uint _e163 = next_tuple(table_1, data, p, stream, low, high, ahead, at_1, next_word, bad, _buffer_sizes);
-                uint _e164 = t;
-                uint c_1 = naga_mod(_e164, per_row) * TUPLE;
                 i_1 = 0u;
                 bool loop_init_7 = true;
                 while(true) {
                     if (!loop_init_7) {
-                        uint _e190 = i_1;
-                        i_1 = _e190 + 1u;
+                        uint _e213 = i_1;
+                        i_1 = _e213 + 1u;
                     }
                     loop_init_7 = false;
-                    uint _e170 = i_1;
-                    if (_e170 < TUPLE) {
+                    uint _e180 = i_1;
+                    if (_e180 < BATCH) {
+                        uint _e185 = t;
+                        local_1 = _e185 < tuples;
+                    } else {
+                        local_1 = false;
+                    }
+                    bool _e188 = local_1;
+                    if (_e188) {
                     } else {
                         break;
                     }
                     {
-                        uint _e173 = i_1;
-                        if ((c_1 + _e173) >= cols) {
-                            break;
-                        }
-                        uint _e176 = t;
-                        uint _e180 = i_1;
-                        uint _e183 = i_1;
-                        put(row0_ + naga_div(_e176, per_row), (col0_ + c_1) + _e180, (_e163 >> (8u * _e183)) & 255u, 0u, words, p, quad_, gathered, _buffer_sizes);
+                        uint _e189 = t;
+                        uint c_1 = naga_mod(_e189, per_row) * TUPLE;
+                        uint _e193 = t;
+                        uint _e196 = col0_;
+                        uint _e201 = table;
+                        uint _e202 = i_1;
+                        uint _e205 = next_tuple(_e201, _e202 == 0u, data, p, stream, window, behind, at_1, crossed, next_word, bad, _buffer_sizes);
+                        put(row0_ + naga_div(_e193, per_row), _e196 + c_1, metal::min(TUPLE, cols - c_1), _e205, 0u, words, p, pending, gathered, _buffer_sizes);
+                        uint _e207 = t;
+                        uint _e210 = p.lanes;
+                        t = _e207 + _e210;
                     }
                 }
+                refill(window, behind, crossed, next_word);
             }
         }
     }
-    uint _e199 = next_word;
-    uint _e204 = at_1;
-    uint used = (32u * (_e199 - 2u)) + _e204;
-    uint left = (8u * end) - used;
-    bool _e210 = bad;
-    if (!(_e210)) {
-        local = left >= 8u;
+    uint _e217 = next_word;
+    uint _e222 = at_1;
+    uint used = (32u * (_e217 - 3u)) + _e222;
+    uint left = (8u * end_1) - used;
+    bool _e228 = bad;
+    if (!(_e228)) {
+        local_2 = left >= 8u;
     } else {
-        local = true;
+        local_2 = true;
     }
-    bool _e217 = local;
-    if (!(_e217)) {
-        uint _e221 = next_bits(low, high, at_1);
-        local_1 = (_e221 & ((1u << left) - 1u)) != 0u;
+    bool _e235 = local_2;
+    if (!(_e235)) {
+        uint _e239 = next_bits(window, at_1);
+        local_3 = (_e239 & ((1u << left) - 1u)) != 0u;
     } else {
-        local_1 = true;
+        local_3 = true;
     }
-    bool _e230 = local_1;
-    if (_e230) {
-        uint _e235 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e235, metal::memory_order_relaxed);
+    bool _e248 = local_3;
+    if (_e248) {
+        uint _e253 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e253, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {

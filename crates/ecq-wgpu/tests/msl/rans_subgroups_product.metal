@@ -10,9 +10,9 @@ struct _mslBufferSizes {
     uint size4;
     uint size5;
     uint size11;
-    uint size15;
     uint size16;
-    uint size17;
+    uint size22;
+    uint size23;
 };
 
 struct Matrix {
@@ -71,6 +71,7 @@ struct RansParameters {
     uint weight;
     uint tiles;
     uint nothing;
+    uint last_word;
 };
 typedef float type_8[1];
 typedef metal::uint4 type_9[1];
@@ -84,13 +85,18 @@ struct type_10 {
 struct type_12 {
     uint inner[1];
 };
-typedef metal::atomic_uint type_14[1];
+struct type_13 {
+    uint inner[4096];
+};
+typedef metal::atomic_uint type_15[1];
 struct Step {
     uint symbol;
     uint state;
 };
 constant uint LAG = 0u;
-constant uint THREADS = 32u;
+constant uint THREADS = 128u;
+constant uint TILE_THREADS = 32u;
+constant uint TABLE_ENTRIES = 4096u;
 constant uint ROWS_ORDER = 1u;
 constant uint CLASSES = 0u;
 constant uint WIDE = 0u;
@@ -115,22 +121,12 @@ constant uint LEVELS = 4u;
 constant uint DENSE = 5u;
 constant uint SPLITS = 8u;
 constant uint BLOCK_VECTORS = 5u;
+constant bool WHOLE_ROWS = true;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
 constant uint BRANCH_TABLES = 0u;
-constant uint TOUCH_COLS = 8u;
-constant uint TOUCH_WORDS = 128u;
-
-metal::uint2 words_before(
-    uint lane_1,
-    bool needs
-) {
-    metal::uint4 unnamed = metal::uint4((uint64_t)metal::simd_ballot(needs), 0, 0, 0);
-    uint all = unnamed.x;
-    return metal::uint2(metal::popcount(all & ((1u << lane_1) - 1u)), metal::popcount(all));
-}
 
 uint tile_number(
     uint i
@@ -256,15 +252,15 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_6 = {};
+    bool local_9 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (false) {
-        local_6 = false;
+        local_9 = false;
     } else {
-        local_6 = true;
+        local_9 = true;
     }
-    bool _e10 = local_6;
+    bool _e10 = local_9;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_3, side, _buffer_sizes);
         step = _e14;
@@ -319,12 +315,12 @@ int half_of_values(
     int _e6 = dot_values(a_1.x, _e5);
     metal::uint4 _e12 = digits[at_4 + 1u];
     int _e13 = dot_values(a_1.y, _e12);
-    int first_5 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
+    int first_7 = as_type<int>(as_type<uint>(_e6) + as_type<uint>(_e13));
     metal::uint4 _e20 = digits[at_4 + 2u];
     int _e21 = dot_values(a_1.z, _e20);
     metal::uint4 _e28 = digits[at_4 + 3u];
     int _e29 = dot_values(a_1.w, _e28);
-    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_5) + as_type<uint>(_e21))) + as_type<uint>(_e29));
+    return as_type<int>(as_type<uint>(as_type<int>(as_type<uint>(first_7) + as_type<uint>(_e21))) + as_type<uint>(_e29));
 }
 
 float add_sums(
@@ -336,18 +332,18 @@ float add_sums(
     metal::float2 second,
     constant RansParameters& p
 ) {
-    bool local_7 = {};
+    bool local_10 = {};
     float sum_1 = {};
     float sum_2 = {};
     ProductParameters _e6 = parameters(p);
     int zero_1 = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
     if (false) {
-        local_7 = false;
+        local_10 = false;
     } else {
-        local_7 = false;
+        local_10 = false;
     }
-    bool _e16 = local_7;
+    bool _e16 = local_10;
     if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
@@ -500,6 +496,15 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant RansParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base_1 = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base_1 & ~(2155905152u))) ^ ((elements ^ ~(base_1)) & 2155905152u);
+}
+
 void end_range(
     uint row_5,
     constant metal::uint4& active_rows,
@@ -577,9 +582,9 @@ void put_block(
     Codes codes_1 = {};
     metal::float2 first_3 = metal::float2(0.0, 0.0);
     metal::float2 second_2 = {};
-    bool local_8 = {};
+    bool local_11 = {};
     uint r_3 = 0u;
-    bool local_9 = {};
+    bool local_12 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
     if (block_1 == 0u) {
@@ -617,11 +622,11 @@ void put_block(
         first_3 = _e51;
     }
     if (false) {
-        local_8 = false;
+        local_11 = false;
     } else {
-        local_8 = false;
+        local_11 = false;
     }
-    bool _e57 = local_8;
+    bool _e57 = local_11;
     if (_e57) {
         metal::float2 _e59 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
         second_2 = _e59;
@@ -675,11 +680,11 @@ void put_block(
     if (!((row_6 < _e113))) {
         uint _e122 = p.sink.product.first;
         uint _e127 = p.sink.product.count;
-        local_9 = row_6 >= (_e122 + _e127);
+        local_12 = row_6 >= (_e122 + _e127);
     } else {
-        local_9 = true;
+        local_12 = true;
     }
-    bool _e131 = local_9;
+    bool _e131 = local_12;
     if (_e131) {
         return;
     }
@@ -704,11 +709,11 @@ void put_block(
             uint _e144 = p.sink.product.y_stride;
             uint _e150 = p.sink.product.y_first;
             uint _e157 = p.sink.product.first;
-            uint at_7 = (((_e139 * _e144) + _e150) + row_6) - _e157;
+            uint at_6 = (((_e139 * _e144) + _e150) + row_6) - _e157;
             uint _e162 = r_4;
             float _e164 = before_total.inner[_e162];
             float _e165 = result_of(row_6, _e164, side, p, bias, _buffer_sizes);
-            y[at_7] = _e165;
+            y[at_6] = _e165;
         }
     }
     return;
@@ -717,15 +722,16 @@ void put_block(
 void put(
     uint row_7,
     uint col_1,
-    uint symbol,
-    uint branch_1,
+    uint count,
+    uint symbols,
+    uint branches,
     constant metal::uint4& active_rows,
     device type_7 const& side,
     constant RansParameters& p,
     device type_8 const& bias,
     device type_9 const& digits,
     device type_8 const& x,
-    thread uint& quad_,
+    thread uint& pending,
     thread Codes& gathered_1,
     thread uint& split_2,
     thread type_10& total_3,
@@ -733,60 +739,83 @@ void put(
     device type_8& y,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element_1 = {};
-    bool local_10 = {};
-    bool local_11 = {};
+    uint elements_1 = {};
+    uint blocks_1 = {};
+    uint block_2 = {};
     uint i_3 = {};
-    element_1 = symbol;
+    elements_1 = symbols;
     if (false) {
-        element_1 = (2u * symbol) + branch_1;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element_1;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col_1 + 1u) == _e28;
-    if (naga_mod(col_1, 4u) < 3u) {
-        local_10 = !(is_last);
-    } else {
-        local_10 = false;
+    uint before = naga_mod(col_1, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before));
+    if ((before + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered_1);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before));
     }
-    bool _e38 = local_10;
-    if (_e38) {
-        return;
+    uint end = col_1 + count;
+    blocks_1 = naga_div(end, 32u);
+    uint _e43 = p.sink.cols;
+    if (end == _e43) {
+        blocks_1 = naga_div(end + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col_1, 4u))), gathered_1);
-    if (naga_mod(col_1, 32u) < 28u) {
-        local_11 = !(is_last);
-    } else {
-        local_11 = false;
-    }
-    bool _e56 = local_11;
-    if (_e56) {
-        return;
-    }
-    i_3 = naga_div(naga_mod(col_1, 32u), 4u);
+    block_2 = naga_div(col_1, 32u);
     bool loop_init_6 = true;
     while(true) {
         if (!loop_init_6) {
-            uint _e67 = i_3;
-            i_3 = _e67 + 1u;
+            uint _e93 = block_2;
+            block_2 = _e93 + 1u;
         }
         loop_init_6 = false;
-        uint _e62 = i_3;
-        if (_e62 < 7u) {
+        uint _e52 = block_2;
+        uint _e53 = blocks_1;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered_1);
+            uint _e55 = block_2;
+            if (_e55 == naga_div(end, 32u)) {
+                if (naga_mod(end, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end, 4u))) - 1u), gathered_1);
+                }
+                i_3 = naga_div(naga_mod(end, 32u) + 3u, 4u);
+                bool loop_init_7 = true;
+                while(true) {
+                    if (!loop_init_7) {
+                        uint _e87 = i_3;
+                        i_3 = _e87 + 1u;
+                    }
+                    loop_init_7 = false;
+                    uint _e82 = i_3;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered_1);
+                    }
+                }
+            }
+            uint _e89 = block_2;
+            Codes _e91 = gathered_1;
+            put_block(row_7, _e89, _e91, active_rows, side, p, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered_1;
-    put_block(row_7, naga_div(col_1, 32u), _e72, active_rows, side, p, bias, digits, x, split_2, total_3, before_total, y, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 bool skips(
@@ -794,16 +823,16 @@ bool skips(
     uint rows,
     constant RansParameters& p
 ) {
-    bool local_12 = {};
+    bool local_13 = {};
     uint _e7 = p.sink.product.first;
     if (!(((first_4 + rows) <= _e7))) {
         uint _e16 = p.sink.product.first;
         uint _e21 = p.sink.product.count;
-        local_12 = first_4 >= (_e16 + _e21);
+        local_13 = first_4 >= (_e16 + _e21);
     } else {
-        local_12 = true;
+        local_13 = true;
     }
-    bool _e25 = local_12;
+    bool _e25 = local_13;
     return _e25;
 }
 
@@ -826,13 +855,13 @@ uint branch_bit(
     }
     uint _e4 = until_restart;
     if (_e4 == 0u) {
-        bool loop_init_7 = true;
+        bool loop_init_8 = true;
         while(true) {
-            if (!loop_init_7) {
+            if (!loop_init_8) {
                 uint _e17 = i_4;
                 i_4 = _e17 + 1u;
             }
-            loop_init_7 = false;
+            loop_init_8 = false;
             uint _e9 = i_4;
             if (_e9 < HISTORY_WORDS) {
             } else {
@@ -855,13 +884,13 @@ uint branch_bit(
     uint _e35 = history_at;
     uint _e39 = history_at;
     uint _e43 = history_at;
-    uint at_8 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
-    uint _e51 = history.inner[naga_div(at_8, 32u)];
-    return (_e51 >> naga_mod(at_8, 32u)) & 1u;
+    uint at_7 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_7, 32u)];
+    return (_e51 >> naga_mod(at_7, 32u)) & 1u;
 }
 
 void push_code(
-    uint symbol_1,
+    uint symbol,
     uint zero,
     thread type_12& history,
     thread uint& history_at
@@ -869,7 +898,7 @@ void push_code(
     if (true) {
         return;
     }
-    uint parity = (symbol_1 ^ zero) & 1u;
+    uint parity = (symbol ^ zero) & 1u;
     if (ONE_WORD) {
         uint _e11 = history.inner[0];
         uint _e16 = history.inner[0];
@@ -886,23 +915,187 @@ void push_code(
     return;
 }
 
-uint stream_word(
-    uint at_6,
-    device type_7 const& stream,
-    thread uint& limit,
+void open_table(
+    uint thread_1,
+    uint first_5,
+    threadgroup type_13& local_table,
+    device type_7 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e2 = limit;
-    if (at_6 >= _e2) {
-        return 0u;
+    uint i_5 = {};
+    i_5 = 4u * thread_1;
+    bool loop_init_9 = true;
+    while(true) {
+        if (!loop_init_9) {
+            uint _e51 = i_5;
+            i_5 = _e51 + 512u;
+        }
+        loop_init_9 = false;
+        uint _e5 = i_5;
+        if (_e5 < TABLE_ENTRIES) {
+        } else {
+            break;
+        }
+        {
+            uint _e8 = i_5;
+            uint at_8 = first_5 + _e8;
+            uint _e12 = data[at_8];
+            uint _e17 = data[at_8 + 1u];
+            uint _e22 = data[at_8 + 2u];
+            uint _e27 = data[at_8 + 3u];
+            metal::uint4 entries = metal::uint4(_e12, _e17, _e22, _e27);
+            uint _e30 = i_5;
+            local_table.inner[_e30] = entries.x;
+            uint _e34 = i_5;
+            local_table.inner[_e34 + 1u] = entries.y;
+            uint _e40 = i_5;
+            local_table.inner[_e40 + 2u] = entries.z;
+            uint _e46 = i_5;
+            local_table.inner[_e46 + 3u] = entries.w;
+        }
     }
-    uint _e9 = stream[naga_div(at_6, 2u)];
-    return (_e9 >> (16u * naga_mod(at_6, 2u))) & 65535u;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    return;
+}
+
+uint table_entry(
+    uint i_6,
+    threadgroup type_13& local_table
+) {
+    uint _e3 = local_table.inner[i_6];
+    return _e3;
+}
+
+uint stream_word(
+    uint i_7,
+    constant RansParameters& p,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.last_word;
+    uint _e7 = stream[metal::min(i_7, _e4)];
+    return _e7;
+}
+
+void open_words(
+    uint lane,
+    uint first_6,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint unnamed = metal::simd_broadcast_first(first_6);
+    base = naga_div(unnamed, 64u) * 32u;
+    uint _e11 = base;
+    used = unnamed - (2u * _e11);
+    uint _e16 = base;
+    uint _e18 = stream_word(_e16 + lane, p, stream, _buffer_sizes);
+    near = _e18;
+    uint _e21 = base;
+    uint _e25 = stream_word((_e21 + 32u) + lane, p, stream, _buffer_sizes);
+    far = _e25;
+    uint _e28 = base;
+    uint _e32 = stream_word((_e28 + 64u) + lane, p, stream, _buffer_sizes);
+    ahead = _e32;
+    return;
+}
+
+bool window_is_used(
+    thread uint& used
+) {
+    uint _e1 = used;
+    return _e1 >= 64u;
+}
+
+void close_window(
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead
+) {
+    uint _e1 = used;
+    if (_e1 < 64u) {
+        return;
+    }
+    uint _e5 = used;
+    used = _e5 - 64u;
+    uint _e9 = base;
+    base = _e9 + 32u;
+    uint _e14 = far;
+    near = _e14;
+    uint _e17 = ahead;
+    far = _e17;
+    return;
+}
+
+uint next_word(
+    uint lane_1,
+    bool needs,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    bool local_14 = {};
+    metal::uint4 unnamed_1 = metal::uint4((uint64_t)metal::simd_ballot(needs), 0, 0, 0);
+    uint all = unnamed_1.x;
+    uint _e5 = used;
+    uint at_9 = _e5 + metal::popcount(all & ((1u << lane_1) - 1u));
+    uint _e14 = near;
+    uint _e16 = far;
+    uint _e18 = used;
+    uint unnamed_2 = metal::simd_shuffle((lane_1 < naga_div(_e18, 2u)) ? _e16 : _e14, naga_mod(naga_div(at_9, 2u), 32u));
+    uint used_before = used;
+    uint _e31 = used;
+    used = _e31 + metal::popcount(all);
+    if (used_before < 32u) {
+        uint _e39 = used;
+        local_14 = _e39 >= 32u;
+    } else {
+        local_14 = false;
+    }
+    bool _e43 = local_14;
+    if (_e43) {
+        uint _e46 = base;
+        uint _e50 = stream_word((_e46 + 64u) + lane_1, p, stream, _buffer_sizes);
+        ahead = _e50;
+    }
+    return (unnamed_2 >> (16u * naga_mod(at_9, 2u))) & 65535u;
+}
+
+uint words_taken(
+    thread uint& base,
+    thread uint& used
+) {
+    uint _e2 = base;
+    uint _e5 = used;
+    return (2u * _e2) + _e5;
+}
+
+uint half_word(
+    uint i_8,
+    constant RansParameters& p,
+    device type_7 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = stream_word(naga_div(i_8, 2u), p, stream, _buffer_sizes);
+    return (_e3 >> (16u * naga_mod(i_8, 2u))) & 65535u;
 }
 
 Step next_step(
     uint table_2,
     uint table_bits_1,
+    threadgroup type_13& local_table,
     device type_7 const& data,
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
@@ -915,46 +1108,45 @@ Step next_step(
         uint _e26 = state;
         return Step {_e22, ((entry & 65535u) * (_e26 >> table_bits_1)) + (entry >> 16u)};
     }
-    uint entry_1 = data[slot];
-    uint _e43 = state;
-    return Step {(entry_1 >> 12u) & 255u, ((entry_1 >> 20u) * (_e43 >> table_bits_1)) + (entry_1 & 4095u)};
+    uint _e33 = table_entry(slot, local_table);
+    uint _e41 = state;
+    return Step {(_e33 >> 12u) & 255u, ((_e33 >> 20u) * (_e41 >> table_bits_1)) + (_e33 & 4095u)};
 }
 
 void finish_step(
     uint lane_2,
     bool on,
     uint next,
+    constant RansParameters& p,
+    thread uint& base,
+    thread uint& used,
+    thread uint& near,
+    thread uint& far,
+    thread uint& ahead,
     device type_7 const& stream,
     thread uint& state,
-    thread uint& taken,
-    thread uint& limit,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_13 = {};
+    bool local_15 = {};
     if (on) {
-        local_13 = next < LOWER;
+        local_15 = next < LOWER;
     } else {
-        local_13 = false;
+        local_15 = false;
     }
-    bool needs_1 = local_13;
-    metal::uint2 _e9 = words_before(lane_2, needs_1);
+    bool needs_1 = local_15;
+    uint _e9 = next_word(lane_2, needs_1, p, base, used, near, far, ahead, stream, _buffer_sizes);
     if (on) {
-        state = next;
+        state = needs_1 ? ((next << 16u) | _e9) : next;
+        return;
+    } else {
+        return;
     }
-    if (needs_1) {
-        uint _e15 = taken;
-        uint _e18 = stream_word(_e15 + _e9.x, stream, limit, _buffer_sizes);
-        state = (next << 16u) | _e18;
-    }
-    uint _e21 = taken;
-    taken = _e21 + _e9.y;
-    return;
 }
 
 uint class_table(
     uint row_class_1,
     uint col_2,
-    uint branch_2,
+    uint branch_1,
     uint table_bits_2,
     constant RansParameters& p,
     device type_7 const& data,
@@ -962,7 +1154,7 @@ uint class_table(
 ) {
     uint _e12 = p.col_classes;
     uint _e15 = data[_e12 + col_2];
-    uint pair_1 = ((row_class_1 * 16u) + (branch_2 * 8u)) + _e15;
+    uint pair_1 = ((row_class_1 * 16u) + (branch_1 * 8u)) + _e15;
     uint _e20 = p.class_tables;
     uint _e23 = data[_e20 + pair_1];
     return _e23 << table_bits_2;
@@ -970,7 +1162,7 @@ uint class_table(
 
 void report_bad(
     constant RansParameters& p,
-    device type_14& report,
+    device type_15& report,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e4 = p.weight;
@@ -981,9 +1173,9 @@ void report_bad(
 
 struct decode_ransInput {
 };
-[[max_total_threads_per_threadgroup(32)]] kernel void decode_rans(
+[[max_total_threads_per_threadgroup(128)]] kernel void decode_rans(
   metal::uint3 group [[threadgroup_position_in_grid]]
-, uint lane [[thread_index_in_threadgroup]]
+, uint thread_ [[thread_index_in_threadgroup]]
 , constant metal::uint4& active_rows [[user(fake0)]]
 , device type_7 const& side [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
@@ -991,12 +1183,13 @@ struct decode_ransInput {
 , device type_9 const& digits [[user(fake0)]]
 , device type_8 const& x [[user(fake0)]]
 , device type_8& y [[user(fake0)]]
-, device type_7 const& stream [[user(fake0)]]
+, threadgroup type_13& local_table
 , device type_7 const& data [[user(fake0)]]
-, device type_14& report [[user(fake0)]]
+, device type_7 const& stream [[user(fake0)]]
+, device type_15& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered_1 = {};
     uint split_2 = {};
     type_10 total_3 = {};
@@ -1004,256 +1197,292 @@ struct decode_ransInput {
     type_12 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint state = {};
-    uint taken = {};
-    uint limit = {};
+    uint base = {};
     uint used = {};
+    uint near = {};
+    uint far = {};
+    uint ahead = {};
+    uint state = {};
+    uint col0_ = 0u;
+    uint lanes = {};
     uint table_bits = {};
     uint first = 0u;
-    uint row = 0u;
     bool local = {};
-    uint row_class = {};
+    uint row = 0u;
     bool local_1 = {};
+    uint row_class = {};
+    bool local_2 = {};
     uint branch = {};
     uint table = {};
-    uint touched = {};
     uint c = {};
-    uint at = 0u;
-    bool local_2 = {};
-    uint table_1 = {};
     bool local_3 = {};
+    uint at = 0u;
     bool local_4 = {};
     bool local_5 = {};
-    uint _e7 = tile_number(group.x + (group.y * 65535u));
-    uint _e10 = p.tiles;
-    if (_e7 >= _e10) {
+    uint table_1 = {};
+    bool local_6 = {};
+    bool local_7 = {};
+    bool local_8 = {};
+    open_table(thread_, 0u, local_table, data, _buffer_sizes);
+    uint lane_3 = naga_mod(thread_, TILE_THREADS);
+    uint group_number = group.x + (group.y * 65535u);
+    uint _e15 = tile_number((group_number * 4u) + naga_div(thread_, TILE_THREADS));
+    uint _e18 = p.tiles;
+    if (_e15 >= _e18) {
         return;
     }
-    uint _e14 = p.across;
-    uint _e18 = p.tile_rows;
-    uint row0_1 = naga_div(_e7, _e14) * _e18;
     uint _e22 = p.across;
-    uint _e26 = p.tile_cols;
-    uint col0_ = naga_mod(_e7, _e22) * _e26;
+    uint _e26 = p.tile_rows;
+    uint row0_1 = naga_div(_e15, _e22) * _e26;
     uint _e30 = p.tile_rows;
     uint _e33 = p.rows;
     uint rows_1 = metal::min(_e30, _e33 - row0_1);
-    uint _e38 = p.tile_cols;
-    uint _e42 = p.sink.cols;
-    uint cols = metal::min(_e38, _e42 - col0_);
-    bool _e45 = skips(row0_1, rows_1, p);
-    if (_e45) {
+    if (false) {
+        uint _e41 = p.across;
+        uint _e45 = p.tile_cols;
+        col0_ = naga_mod(_e15, _e41) * _e45;
+    }
+    uint _e49 = p.tile_cols;
+    uint _e53 = p.sink.cols;
+    uint _e54 = col0_;
+    uint cols = metal::min(_e49, _e53 - _e54);
+    bool _e57 = skips(row0_1, rows_1, p);
+    if (_e57) {
         return;
     }
-    uint _e49 = p.starts;
-    uint start = data[_e49 + _e7];
-    uint _e56 = p.starts;
-    uint end = data[(_e56 + _e7) + 1u];
-    uint _e64 = p.lanes;
-    used = metal::min(_e64, rows_1);
+    uint _e61 = p.starts;
+    uint start = data[_e61 + _e15];
+    uint _e68 = p.starts;
+    uint end_1 = data[(_e68 + _e15) + 1u];
+    uint _e76 = p.lanes;
+    lanes = metal::min(_e76, rows_1);
     if (false) {
-        uint _e70 = p.lanes;
-        used = metal::min(_e70, rows_1 * cols);
+        uint _e82 = p.lanes;
+        lanes = metal::min(_e82, rows_1 * cols);
     }
-    uint _e75 = used;
-    if ((end - start) < (4u * _e75)) {
-        if (lane == 0u) {
+    uint _e87 = lanes;
+    if ((end_1 - start) < (4u * _e87)) {
+        if (lane_3 == 0u) {
             report_bad(p, report, _buffer_sizes);
         }
         return;
     }
-    limit = naga_div(end, 2u);
-    uint _e83 = used;
-    if (lane < _e83) {
-        uint at_9 = naga_div(start, 2u) + (2u * lane);
-        uint _e91 = stream_word(at_9, stream, limit, _buffer_sizes);
-        uint _e94 = stream_word(at_9 + 1u, stream, limit, _buffer_sizes);
-        state = _e91 | (_e94 << 16u);
+    uint _e92 = lanes;
+    if (lane_3 < _e92) {
+        uint at_10 = naga_div(start, 2u) + (2u * lane_3);
+        uint _e100 = half_word(at_10, p, stream, _buffer_sizes);
+        uint _e103 = half_word(at_10 + 1u, p, stream, _buffer_sizes);
+        state = _e100 | (_e103 << 16u);
     }
-    uint _e102 = used;
-    taken = naga_div(start, 2u) + (2u * _e102);
-    uint _e107 = p.table_bits;
-    table_bits = _e107;
-    uint _e113 = p.listed;
-    if (_e113 != 0u) {
-        uint _e119 = p.firsts;
-        uint _e122 = data[_e119 + _e7];
-        table_bits = _e122 & 15u;
-        uint _e128 = p.firsts;
-        uint _e131 = data[_e128 + _e7];
-        first = _e131 >> 4u;
+    uint _e110 = lanes;
+    open_words(lane_3, naga_div(start, 2u) + (2u * _e110), p, base, used, near, far, ahead, stream, _buffer_sizes);
+    uint _e115 = p.table_bits;
+    table_bits = _e115;
+    if (false) {
+        uint _e124 = p.listed;
+        local = _e124 != 0u;
+    } else {
+        local = false;
+    }
+    bool _e128 = local;
+    if (_e128) {
+        uint _e132 = p.firsts;
+        uint _e135 = data[_e132 + _e15];
+        table_bits = _e135 & 15u;
+        uint _e141 = p.firsts;
+        uint _e144 = data[_e141 + _e15];
+        first = _e144 >> 4u;
     }
     if (true) {
-        bool loop_init_8 = true;
+        bool loop_init_10 = true;
         while(true) {
-            if (!loop_init_8) {
-                uint _e245 = row;
-                uint _e248 = p.lanes;
-                row = _e245 + _e248;
+            if (!loop_init_10) {
+                uint _e247 = row;
+                uint _e250 = p.lanes;
+                row = _e247 + _e250;
             }
-            loop_init_8 = false;
-            uint _e137 = row;
-            if (_e137 < rows_1) {
+            loop_init_10 = false;
+            uint _e150 = row;
+            if (_e150 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e141 = p.lanes;
-                if (lane < _e141) {
-                    uint _e145 = row;
-                    local = (_e145 + lane) < rows_1;
-                } else {
-                    local = false;
-                }
-                bool on_1 = local;
-                uint _e150 = row;
-                uint own_1 = (row0_1 + _e150) + lane;
-                row_class = 0u;
-                if (false) {
-                    local_1 = on_1;
+                uint _e154 = p.lanes;
+                if (lane_3 < _e154) {
+                    uint _e158 = row;
+                    local_1 = (_e158 + lane_3) < rows_1;
                 } else {
                     local_1 = false;
                 }
-                bool _e159 = local_1;
-                if (_e159) {
-                    uint _e163 = p.row_classes;
-                    uint _e166 = data[_e163 + own_1];
-                    row_class = _e166;
+                bool on_1 = local_1;
+                uint _e163 = row;
+                uint own_1 = (row0_1 + _e163) + lane_3;
+                row_class = 0u;
+                if (false) {
+                    local_2 = on_1;
+                } else {
+                    local_2 = false;
+                }
+                bool _e172 = local_2;
+                if (_e172) {
+                    uint _e176 = p.row_classes;
+                    uint _e179 = data[_e176 + own_1];
+                    row_class = _e179;
                 }
                 begin_branches(until_restart);
-                uint _e169 = p.restart;
-                uint _e170 = branch_bit(_e169, history, history_at, until_restart);
-                branch = _e170;
-                uint _e172 = first;
-                table = _e172;
+                uint _e182 = p.restart;
+                uint _e183 = branch_bit(_e182, history, history_at, until_restart);
+                branch = _e183;
+                uint _e185 = first;
+                table = _e185;
                 if (false) {
-                    uint _e175 = row_class;
-                    uint _e176 = branch;
-                    uint _e179 = table_bits;
-                    uint _e180 = class_table(_e175, col0_, _e176 * BRANCH_TABLES, _e179, p, data, _buffer_sizes);
-                    table = _e180;
+                    uint _e188 = row_class;
+                    uint _e189 = col0_;
+                    uint _e190 = branch;
+                    uint _e193 = table_bits;
+                    uint _e194 = class_table(_e188, _e189, _e190 * BRANCH_TABLES, _e193, p, data, _buffer_sizes);
+                    table = _e194;
                 }
-                touched = 0u;
                 c = 0u;
-                bool loop_init_9 = true;
                 while(true) {
-                    if (!loop_init_9) {
-                        uint _e243 = c;
-                        c = _e243 + 1u;
-                    }
-                    loop_init_9 = false;
-                    uint _e185 = c;
-                    if (_e185 < cols) {
+                    uint _e197 = c;
+                    if (_e197 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e187 = c;
-                        if (naga_mod(_e187, TOUCH_COLS) == 0u) {
-                            uint _e193 = taken;
-                            uint _e194 = touched;
-                            uint _e197 = p.nothing;
-                            taken = _e193 + (_e194 & _e197);
-                            uint _e201 = taken;
-                            uint _e207 = stream_word((_e201 + TOUCH_WORDS) + (4u * lane), stream, limit, _buffer_sizes);
-                            touched = _e207;
+                        while(true) {
+                            uint _e199 = c;
+                            if (_e199 < cols) {
+                                bool _e203 = window_is_used(used);
+                                local_3 = !(_e203);
+                            } else {
+                                local_3 = false;
+                            }
+                            bool _e206 = local_3;
+                            if (_e206) {
+                            } else {
+                                break;
+                            }
+                            {
+                                uint _e207 = table;
+                                uint _e208 = table_bits;
+                                Step _e209 = next_step(_e207, _e208, local_table, data, state, _buffer_sizes);
+                                uint own_branch = branch;
+                                uint _e214 = p.zero;
+                                push_code(_e209.symbol, _e214, history, history_at);
+                                uint _e217 = p.restart;
+                                uint _e218 = branch_bit(_e217, history, history_at, until_restart);
+                                branch = _e218;
+                                if (false) {
+                                    uint _e220 = col0_;
+                                    uint _e221 = c;
+                                    uint _e228 = p.sink.cols;
+                                    uint next_col = metal::min((_e220 + _e221) + 1u, _e228 - 1u);
+                                    uint _e232 = row_class;
+                                    uint _e233 = branch;
+                                    uint _e236 = table_bits;
+                                    uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
+                                    table = _e237;
+                                }
+                                finish_step(lane_3, on_1, _e209.state, p, base, used, near, far, ahead, stream, state, _buffer_sizes);
+                                if (on_1) {
+                                    uint _e239 = col0_;
+                                    uint _e240 = c;
+                                    put(own_1, _e239 + _e240, 1u, _e209.symbol, own_branch, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                                }
+                                uint _e245 = c;
+                                c = _e245 + 1u;
+                            }
                         }
-                        uint _e208 = table;
-                        uint _e209 = table_bits;
-                        Step _e210 = next_step(_e208, _e209, data, state, _buffer_sizes);
-                        uint own_branch = branch;
-                        uint _e215 = p.zero;
-                        push_code(_e210.symbol, _e215, history, history_at);
-                        uint _e218 = p.restart;
-                        uint _e219 = branch_bit(_e218, history, history_at, until_restart);
-                        branch = _e219;
-                        if (false) {
-                            uint _e221 = c;
-                            uint _e228 = p.sink.cols;
-                            uint next_col = metal::min((col0_ + _e221) + 1u, _e228 - 1u);
-                            uint _e232 = row_class;
-                            uint _e233 = branch;
-                            uint _e236 = table_bits;
-                            uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
-                            table = _e237;
-                        }
-                        finish_step(lane, on_1, _e210.state, stream, state, taken, limit, _buffer_sizes);
-                        if (on_1) {
-                            uint _e239 = c;
-                            put(own_1, col0_ + _e239, _e210.symbol, own_branch, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
-                        }
+                        close_window(base, used, near, far, ahead);
                     }
                 }
             }
         }
     } else {
-        uint symbols = rows_1 * cols;
-        bool loop_init_10 = true;
+        uint symbols_1 = rows_1 * cols;
         while(true) {
-            if (!loop_init_10) {
-                uint _e293 = at;
-                uint _e296 = p.lanes;
-                at = _e293 + _e296;
-            }
-            loop_init_10 = false;
-            uint _e253 = at;
-            if (_e253 < symbols) {
+            uint _e255 = at;
+            if (_e255 < symbols_1) {
             } else {
                 break;
             }
             {
-                uint _e255 = at;
-                uint i_5 = _e255 + lane;
-                uint _e259 = p.lanes;
-                if (lane < _e259) {
-                    local_2 = i_5 < symbols;
-                } else {
-                    local_2 = false;
+                while(true) {
+                    uint _e257 = at;
+                    if (_e257 < symbols_1) {
+                        bool _e261 = window_is_used(used);
+                        local_4 = !(_e261);
+                    } else {
+                        local_4 = false;
+                    }
+                    bool _e264 = local_4;
+                    if (_e264) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e265 = at;
+                        uint i_9 = _e265 + lane_3;
+                        uint _e269 = p.lanes;
+                        if (lane_3 < _e269) {
+                            local_5 = i_9 < symbols_1;
+                        } else {
+                            local_5 = false;
+                        }
+                        bool on_2 = local_5;
+                        uint row_8 = row0_1 + naga_div(i_9, cols);
+                        uint _e278 = col0_;
+                        uint col_4 = _e278 + naga_mod(i_9, cols);
+                        uint _e281 = first;
+                        table_1 = _e281;
+                        if (false) {
+                            local_6 = on_2;
+                        } else {
+                            local_6 = false;
+                        }
+                        bool _e287 = local_6;
+                        if (_e287) {
+                            uint _e291 = p.row_classes;
+                            uint _e294 = data[_e291 + row_8];
+                            uint _e296 = table_bits;
+                            uint _e297 = class_table(_e294, col_4, 0u, _e296, p, data, _buffer_sizes);
+                            table_1 = _e297;
+                        }
+                        uint _e298 = table_1;
+                        uint _e299 = table_bits;
+                        Step _e300 = next_step(_e298, _e299, local_table, data, state, _buffer_sizes);
+                        finish_step(lane_3, on_2, _e300.state, p, base, used, near, far, ahead, stream, state, _buffer_sizes);
+                        if (on_2) {
+                            put(row_8, col_4, 1u, _e300.symbol, 0u, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                        }
+                        uint _e305 = at;
+                        uint _e308 = p.lanes;
+                        at = _e305 + _e308;
+                    }
                 }
-                bool on_2 = local_2;
-                uint row_8 = row0_1 + naga_div(i_5, cols);
-                uint col_4 = col0_ + naga_mod(i_5, cols);
-                uint _e270 = first;
-                table_1 = _e270;
-                if (false) {
-                    local_3 = on_2;
-                } else {
-                    local_3 = false;
-                }
-                bool _e276 = local_3;
-                if (_e276) {
-                    uint _e280 = p.row_classes;
-                    uint _e283 = data[_e280 + row_8];
-                    uint _e285 = table_bits;
-                    uint _e286 = class_table(_e283, col_4, 0u, _e285, p, data, _buffer_sizes);
-                    table_1 = _e286;
-                }
-                uint _e287 = table_1;
-                uint _e288 = table_bits;
-                Step _e289 = next_step(_e287, _e288, data, state, _buffer_sizes);
-                finish_step(lane, on_2, _e289.state, stream, state, taken, limit, _buffer_sizes);
-                if (on_2) {
-                    put(row_8, col_4, _e289.symbol, 0u, active_rows, side, p, bias, digits, x, quad_, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
-                }
+                close_window(base, used, near, far, ahead);
             }
         }
     }
-    uint _e298 = used;
-    if (lane < _e298) {
-        uint _e303 = state;
-        local_4 = _e303 != LOWER;
+    uint _e310 = lanes;
+    if (lane_3 < _e310) {
+        uint _e315 = state;
+        local_7 = _e315 != LOWER;
     } else {
-        local_4 = false;
+        local_7 = false;
     }
-    bool _e307 = local_4;
-    if (!(_e307)) {
-        uint _e312 = taken;
-        local_5 = _e312 != naga_div(end, 2u);
+    bool _e319 = local_7;
+    if (!(_e319)) {
+        uint _e323 = words_taken(base, used);
+        local_8 = _e323 != naga_div(end_1, 2u);
     } else {
-        local_5 = true;
+        local_8 = true;
     }
-    bool _e317 = local_5;
-    if (_e317) {
+    bool _e328 = local_8;
+    if (_e328) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {

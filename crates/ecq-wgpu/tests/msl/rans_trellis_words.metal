@@ -5,20 +5,17 @@
 using metal::uint;
 
 struct _mslBufferSizes {
-    uint size2;
-    uint size9;
-    uint size10;
-    uint size11;
+    uint size0;
+    uint size8;
+    uint size13;
+    uint size14;
 };
 
-struct type_2 {
-    metal::atomic_uint inner[3];
-};
 struct Codes {
     metal::uint4 a;
     metal::uint4 b;
 };
-typedef uint type_6[1];
+typedef uint type_2[1];
 struct Sink {
     uint cols;
     uint blocks;
@@ -44,9 +41,16 @@ struct RansParameters {
     uint weight;
     uint tiles;
     uint nothing;
+    uint last_word;
+};
+struct type_5 {
+    uint inner[1];
+};
+struct type_6 {
+    uint inner[1024];
 };
 struct type_8 {
-    uint inner[1];
+    metal::atomic_uint inner[3];
 };
 typedef metal::atomic_uint type_9[1];
 struct Step {
@@ -55,89 +59,31 @@ struct Step {
 };
 constant uint LAG = 12u;
 constant uint THREADS = 32u;
+constant uint TILE_THREADS = 32u;
+constant uint TABLE_ENTRIES = 1024u;
 constant uint ROWS_ORDER = 1u;
 constant uint CLASSES = 2u;
 constant uint WIDE = 0u;
 constant uint BITS = 3u;
-constant uint MASK_WORDS = 1u;
 constant uint F32_ = 0u;
 constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool WHOLE_ROWS = true;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
+constant uint MASK_WORDS = 1u;
+constant uint TOUCH_STEPS = 8u;
+constant uint TOUCH_WORDS = 128u;
 constant uint LOWER = 65536u;
 constant uint BAD_STREAM = 3u;
 constant uint BRANCH_TABLES = 1u;
-constant uint TOUCH_COLS = 8u;
-constant uint TOUCH_WORDS = 128u;
-
-uint naga_mod(uint lhs, uint rhs) {
-    return lhs % metal::select(rhs, 1u, rhs == 0u);
-}
-
-uint naga_div(uint lhs, uint rhs) {
-    return lhs / metal::select(rhs, 1u, rhs == 0u);
-}
-
-metal::uint2 words_before(
-    uint lane_1,
-    bool needs,
-    threadgroup type_2& masks,
-    thread uint& turn
-) {
-    metal::uint2 counts = metal::uint2(0u, 0u);
-    uint i = 0u;
-    uint _e3 = turn;
-    uint first_2 = naga_mod(_e3, 3u) * MASK_WORDS;
-    uint _e10 = turn;
-    turn = _e10 + 1u;
-    if (needs) {
-        uint _e21 = metal::atomic_fetch_or_explicit(&masks.inner[first_2 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
-    }
-    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    bool loop_init = true;
-    while(true) {
-        if (!loop_init) {
-            uint _e64 = i;
-            i = _e64 + 1u;
-        }
-        loop_init = false;
-        uint _e28 = i;
-        if (_e28 < MASK_WORDS) {
-        } else {
-            break;
-        }
-        {
-            uint _e32 = i;
-            uint mask = metal::atomic_load_explicit(&masks.inner[first_2 + _e32], metal::memory_order_relaxed);
-            uint _e37 = counts.y;
-            counts.y = _e37 + metal::popcount(mask);
-            uint _e40 = i;
-            if (_e40 < naga_div(lane_1, 32u)) {
-                uint _e45 = counts.x;
-                counts.x = _e45 + metal::popcount(mask);
-            }
-            uint _e48 = i;
-            if (_e48 == naga_div(lane_1, 32u)) {
-                uint _e53 = counts.x;
-                counts.x = _e53 + metal::popcount(mask & ((1u << naga_mod(lane_1, 32u)) - 1u));
-            }
-        }
-    }
-    if (lane_1 < MASK_WORDS) {
-        uint _e70 = turn;
-        metal::atomic_store_explicit(&masks.inner[(naga_mod(_e70 + 1u, 3u) * MASK_WORDS) + lane_1], 0u, metal::memory_order_relaxed);
-    }
-    metal::uint2 _e80 = counts;
-    return _e80;
-}
 
 void store_block(
     uint at_1,
     Codes codes,
-    device type_6& words,
+    device type_2& words,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     words[at_1 + 0u] = (((((codes.a.x >> 0u) & 50529027u) << 0u) | (((codes.a.y >> 0u) & 50529027u) << 2u)) | (((codes.a.z >> 0u) & 50529027u) << 4u)) | (((codes.a.w >> 0u) & 50529027u) << 6u);
@@ -147,9 +93,9 @@ void store_block(
 }
 
 uint tile_number(
-    uint i_1
+    uint i
 ) {
-    return i_1;
+    return i;
 }
 
 void push_quad(
@@ -164,11 +110,28 @@ void push_quad(
     return;
 }
 
+uint less_base(
+    uint elements,
+    constant RansParameters& p
+) {
+    uint _e4 = p.sink.base;
+    uint base = _e4 * 16843009u;
+    return ((elements | 2155905152u) - (base & ~(2155905152u))) ^ ((elements ^ ~(base)) & 2155905152u);
+}
+
+uint naga_div(uint lhs, uint rhs) {
+    return lhs / metal::select(rhs, 1u, rhs == 0u);
+}
+
+uint naga_mod(uint lhs, uint rhs) {
+    return lhs % metal::select(rhs, 1u, rhs == 0u);
+}
+
 void put_block(
     uint row_1,
     uint block,
     Codes codes_1,
-    device type_6& words,
+    device type_2& words,
     constant RansParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -180,68 +143,92 @@ void put_block(
 void put(
     uint row_2,
     uint col,
-    uint symbol,
-    uint branch_1,
-    device type_6& words,
-    thread uint& quad_,
+    uint count,
+    uint symbols,
+    uint branches,
+    device type_2& words,
+    thread uint& pending,
     thread Codes& gathered,
     constant RansParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint element = {};
-    bool local_6 = {};
-    bool local_7 = {};
-    uint i_2 = {};
-    element = symbol;
+    uint elements_1 = {};
+    uint blocks = {};
+    uint block_1 = {};
+    uint i_1 = {};
+    elements_1 = symbols;
     if (true) {
-        element = (2u * symbol) + branch_1;
+        elements_1 = ((symbols << 1u) & 4278124286u) | branches;
     }
-    uint _e11 = quad_;
-    uint _e14 = element;
-    uint _e18 = p.sink.base;
-    quad_ = (_e11 >> 8u) | ((_e14 - _e18) << 24u);
-    uint _e28 = p.sink.cols;
-    bool is_last = (col + 1u) == _e28;
-    if (naga_mod(col, 4u) < 3u) {
-        local_6 = !(is_last);
-    } else {
-        local_6 = false;
+    uint before_1 = naga_mod(col, 4u);
+    uint _e15 = pending;
+    uint _e16 = elements_1;
+    pending = _e15 | (_e16 << (8u * before_1));
+    if ((before_1 + count) >= 4u) {
+        uint _e25 = pending;
+        uint _e26 = less_base(_e25, p);
+        push_quad(_e26, gathered);
+        uint _e28 = elements_1;
+        pending = (_e28 >> 1u) >> (31u - (8u * before_1));
     }
-    bool _e38 = local_6;
-    if (_e38) {
-        return;
+    uint end = col + count;
+    blocks = naga_div(end, 32u);
+    uint _e43 = p.sink.cols;
+    if (end == _e43) {
+        blocks = naga_div(end + 31u, 32u);
     }
-    uint _e40 = quad_;
-    push_quad(_e40 >> (8u * (3u - naga_mod(col, 4u))), gathered);
-    if (naga_mod(col, 32u) < 28u) {
-        local_7 = !(is_last);
-    } else {
-        local_7 = false;
-    }
-    bool _e56 = local_7;
-    if (_e56) {
-        return;
-    }
-    i_2 = naga_div(naga_mod(col, 32u), 4u);
-    bool loop_init_1 = true;
+    block_1 = naga_div(col, 32u);
+    bool loop_init = true;
     while(true) {
-        if (!loop_init_1) {
-            uint _e67 = i_2;
-            i_2 = _e67 + 1u;
+        if (!loop_init) {
+            uint _e93 = block_1;
+            block_1 = _e93 + 1u;
         }
-        loop_init_1 = false;
-        uint _e62 = i_2;
-        if (_e62 < 7u) {
+        loop_init = false;
+        uint _e52 = block_1;
+        uint _e53 = blocks;
+        if (_e52 < _e53) {
         } else {
             break;
         }
         {
-            push_quad(0u, gathered);
+            uint _e55 = block_1;
+            if (_e55 == naga_div(end, 32u)) {
+                if (naga_mod(end, 4u) > 0u) {
+                    uint _e64 = pending;
+                    uint _e65 = less_base(_e64, p);
+                    push_quad(_e65 & ((1u << (8u * naga_mod(end, 4u))) - 1u), gathered);
+                }
+                i_1 = naga_div(naga_mod(end, 32u) + 3u, 4u);
+                bool loop_init_1 = true;
+                while(true) {
+                    if (!loop_init_1) {
+                        uint _e87 = i_1;
+                        i_1 = _e87 + 1u;
+                    }
+                    loop_init_1 = false;
+                    uint _e82 = i_1;
+                    if (_e82 < 8u) {
+                    } else {
+                        break;
+                    }
+                    {
+                        push_quad(0u, gathered);
+                    }
+                }
+            }
+            uint _e89 = block_1;
+            Codes _e91 = gathered;
+            put_block(row_2, _e89, _e91, words, p, _buffer_sizes);
         }
     }
-    Codes _e72 = gathered;
-    put_block(row_2, naga_div(col, 32u), _e72, words, p, _buffer_sizes);
-    return;
+    uint _e98 = p.sink.cols;
+    if (end == _e98) {
+        pending = 0u;
+        return;
+    } else {
+        return;
+    }
 }
 
 bool skips(
@@ -260,11 +247,11 @@ void begin_branches(
 
 uint branch_bit(
     uint restart,
-    thread type_8& history,
+    thread type_5& history,
     thread uint& history_at,
     thread uint& until_restart
 ) {
-    uint i_3 = 0u;
+    uint i_2 = 0u;
     if (false) {
         return 0u;
     }
@@ -273,17 +260,17 @@ uint branch_bit(
         bool loop_init_2 = true;
         while(true) {
             if (!loop_init_2) {
-                uint _e17 = i_3;
-                i_3 = _e17 + 1u;
+                uint _e17 = i_2;
+                i_2 = _e17 + 1u;
             }
             loop_init_2 = false;
-            uint _e9 = i_3;
+            uint _e9 = i_2;
             if (_e9 < HISTORY_WORDS) {
             } else {
                 break;
             }
             {
-                uint _e13 = i_3;
+                uint _e13 = i_2;
                 history.inner[_e13] = 0u;
             }
         }
@@ -299,21 +286,21 @@ uint branch_bit(
     uint _e35 = history_at;
     uint _e39 = history_at;
     uint _e43 = history_at;
-    uint at_3 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
-    uint _e51 = history.inner[naga_div(at_3, 32u)];
-    return (_e51 >> naga_mod(at_3, 32u)) & 1u;
+    uint at_2 = (_e43 >= LAG) ? (_e39 - LAG) : (_e35 + LAG);
+    uint _e51 = history.inner[naga_div(at_2, 32u)];
+    return (_e51 >> naga_mod(at_2, 32u)) & 1u;
 }
 
 void push_code(
-    uint symbol_1,
+    uint symbol,
     uint zero,
-    thread type_8& history,
+    thread type_5& history,
     thread uint& history_at
 ) {
     if (false) {
         return;
     }
-    uint parity = (symbol_1 ^ zero) & 1u;
+    uint parity = (symbol ^ zero) & 1u;
     if (ONE_WORD) {
         uint _e11 = history.inner[0];
         uint _e16 = history.inner[0];
@@ -330,24 +317,193 @@ void push_code(
     return;
 }
 
-uint stream_word(
-    uint at_2,
-    device type_6 const& stream,
-    thread uint& limit,
+void open_table(
+    uint thread_1,
+    uint first_2,
+    threadgroup type_6& local_table,
+    device type_2 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e2 = limit;
-    if (at_2 >= _e2) {
-        return 0u;
+    uint i_3 = {};
+    i_3 = 4u * thread_1;
+    bool loop_init_3 = true;
+    while(true) {
+        if (!loop_init_3) {
+            uint _e51 = i_3;
+            i_3 = _e51 + 128u;
+        }
+        loop_init_3 = false;
+        uint _e5 = i_3;
+        if (_e5 < TABLE_ENTRIES) {
+        } else {
+            break;
+        }
+        {
+            uint _e8 = i_3;
+            uint at_3 = first_2 + _e8;
+            uint _e12 = data[at_3];
+            uint _e17 = data[at_3 + 1u];
+            uint _e22 = data[at_3 + 2u];
+            uint _e27 = data[at_3 + 3u];
+            metal::uint4 entries = metal::uint4(_e12, _e17, _e22, _e27);
+            uint _e30 = i_3;
+            local_table.inner[_e30] = entries.x;
+            uint _e34 = i_3;
+            local_table.inner[_e34 + 1u] = entries.y;
+            uint _e40 = i_3;
+            local_table.inner[_e40 + 2u] = entries.z;
+            uint _e46 = i_3;
+            local_table.inner[_e46 + 3u] = entries.w;
+        }
     }
-    uint _e9 = stream[naga_div(at_2, 2u)];
-    return (_e9 >> (16u * naga_mod(at_2, 2u))) & 65535u;
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    return;
+}
+
+uint table_entry(
+    uint i_4,
+    threadgroup type_6& local_table
+) {
+    uint _e3 = local_table.inner[i_4];
+    return _e3;
+}
+
+void open_words(
+    uint lane,
+    uint first_3,
+    threadgroup type_8& masks,
+    thread uint& taken
+) {
+    taken = first_3;
+    if (lane < 3u) {
+        metal::atomic_store_explicit(&masks.inner[lane], 0u, metal::memory_order_relaxed);
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    return;
+}
+
+bool window_is_used(
+) {
+    return false;
+}
+
+void close_window(
+) {
+    return;
+}
+
+uint stream_word(
+    uint i_5,
+    constant RansParameters& p,
+    device type_2 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e4 = p.last_word;
+    uint _e7 = stream[metal::min(i_5, _e4)];
+    return _e7;
+}
+
+uint half_word(
+    uint i_6,
+    constant RansParameters& p,
+    device type_2 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e3 = stream_word(naga_div(i_6, 2u), p, stream, _buffer_sizes);
+    return (_e3 >> (16u * naga_mod(i_6, 2u))) & 65535u;
+}
+
+uint next_word(
+    uint lane_1,
+    bool needs,
+    constant RansParameters& p,
+    threadgroup type_8& masks,
+    thread uint& turn,
+    thread uint& taken,
+    thread uint& touched,
+    device type_2 const& stream,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint before = 0u;
+    uint all = 0u;
+    uint i_7 = 0u;
+    uint word = 0u;
+    uint _e3 = turn;
+    if (naga_mod(_e3, TOUCH_STEPS) == 0u) {
+        uint _e9 = taken;
+        uint _e11 = touched;
+        uint _e14 = p.nothing;
+        taken = _e9 + (_e11 & _e14);
+        uint _e19 = taken;
+        uint _e25 = half_word((_e19 + TOUCH_WORDS) + (4u * lane_1), p, stream, _buffer_sizes);
+        touched = _e25;
+    }
+    uint _e27 = turn;
+    uint first_4 = naga_mod(_e27, 3u) * MASK_WORDS;
+    uint _e34 = turn;
+    turn = _e34 + 1u;
+    if (needs) {
+        uint _e45 = metal::atomic_fetch_or_explicit(&masks.inner[first_4 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
+    }
+    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
+    bool loop_init_4 = true;
+    while(true) {
+        if (!loop_init_4) {
+            uint _e85 = i_7;
+            i_7 = _e85 + 1u;
+        }
+        loop_init_4 = false;
+        uint _e52 = i_7;
+        if (_e52 < MASK_WORDS) {
+        } else {
+            break;
+        }
+        {
+            uint _e56 = i_7;
+            uint mask = metal::atomic_load_explicit(&masks.inner[first_4 + _e56], metal::memory_order_relaxed);
+            uint _e60 = all;
+            all = _e60 + metal::popcount(mask);
+            uint _e63 = i_7;
+            if (_e63 < naga_div(lane_1, 32u)) {
+                uint _e67 = before;
+                before = _e67 + metal::popcount(mask);
+            }
+            uint _e70 = i_7;
+            if (_e70 == naga_div(lane_1, 32u)) {
+                uint _e74 = before;
+                before = _e74 + metal::popcount(mask & ((1u << naga_mod(lane_1, 32u)) - 1u));
+            }
+        }
+    }
+    if (lane_1 < MASK_WORDS) {
+        uint _e91 = turn;
+        metal::atomic_store_explicit(&masks.inner[(naga_mod(_e91 + 1u, 3u) * MASK_WORDS) + lane_1], 0u, metal::memory_order_relaxed);
+    }
+    if (needs) {
+        uint _e104 = taken;
+        uint _e105 = before;
+        uint _e107 = half_word(_e104 + _e105, p, stream, _buffer_sizes);
+        word = _e107;
+    }
+    uint _e109 = taken;
+    uint _e110 = all;
+    taken = _e109 + _e110;
+    uint _e112 = word;
+    return _e112;
+}
+
+uint words_taken(
+    thread uint& taken
+) {
+    uint _e1 = taken;
+    return _e1;
 }
 
 Step next_step(
     uint table_2,
     uint table_bits_1,
-    device type_6 const& data,
+    threadgroup type_6& local_table,
+    device type_2 const& data,
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
@@ -359,56 +515,52 @@ Step next_step(
         uint _e26 = state;
         return Step {_e22, ((entry & 65535u) * (_e26 >> table_bits_1)) + (entry >> 16u)};
     }
-    uint entry_1 = data[slot];
-    uint _e43 = state;
-    return Step {(entry_1 >> 12u) & 255u, ((entry_1 >> 20u) * (_e43 >> table_bits_1)) + (entry_1 & 4095u)};
+    uint _e33 = table_entry(slot, local_table);
+    uint _e41 = state;
+    return Step {(_e33 >> 12u) & 255u, ((_e33 >> 20u) * (_e41 >> table_bits_1)) + (_e33 & 4095u)};
 }
 
 void finish_step(
     uint lane_2,
     bool on,
     uint next,
-    threadgroup type_2& masks,
+    constant RansParameters& p,
+    threadgroup type_8& masks,
     thread uint& turn,
-    device type_6 const& stream,
-    thread uint& state,
     thread uint& taken,
-    thread uint& limit,
+    thread uint& touched,
+    device type_2 const& stream,
+    thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_8 = {};
+    bool local_9 = {};
     if (on) {
-        local_8 = next < LOWER;
+        local_9 = next < LOWER;
     } else {
-        local_8 = false;
+        local_9 = false;
     }
-    bool needs_1 = local_8;
-    metal::uint2 _e9 = words_before(lane_2, needs_1, masks, turn);
+    bool needs_1 = local_9;
+    uint _e9 = next_word(lane_2, needs_1, p, masks, turn, taken, touched, stream, _buffer_sizes);
     if (on) {
-        state = next;
+        state = needs_1 ? ((next << 16u) | _e9) : next;
+        return;
+    } else {
+        return;
     }
-    if (needs_1) {
-        uint _e15 = taken;
-        uint _e18 = stream_word(_e15 + _e9.x, stream, limit, _buffer_sizes);
-        state = (next << 16u) | _e18;
-    }
-    uint _e21 = taken;
-    taken = _e21 + _e9.y;
-    return;
 }
 
 uint class_table(
     uint row_class_1,
     uint col_1,
-    uint branch_2,
+    uint branch_1,
     uint table_bits_2,
     constant RansParameters& p,
-    device type_6 const& data,
+    device type_2 const& data,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e12 = p.col_classes;
     uint _e15 = data[_e12 + col_1];
-    uint pair = ((row_class_1 * 16u) + (branch_2 * 8u)) + _e15;
+    uint pair = ((row_class_1 * 16u) + (branch_1 * 8u)) + _e15;
     uint _e20 = p.class_tables;
     uint _e23 = data[_e20 + pair];
     return _e23 << table_bits_2;
@@ -429,277 +581,305 @@ struct decode_ransInput {
 };
 [[max_total_threads_per_threadgroup(32)]] kernel void decode_rans(
   metal::uint3 group [[threadgroup_position_in_grid]]
-, uint lane [[thread_index_in_threadgroup]]
-, threadgroup type_2& masks
-, device type_6& words [[user(fake0)]]
+, uint thread_ [[thread_index_in_threadgroup]]
+, device type_2& words [[user(fake0)]]
 , constant RansParameters& p [[user(fake0)]]
-, device type_6 const& stream [[user(fake0)]]
-, device type_6 const& data [[user(fake0)]]
+, threadgroup type_6& local_table
+, device type_2 const& data [[user(fake0)]]
+, threadgroup type_8& masks
+, device type_2 const& stream [[user(fake0)]]
 , device type_9& report [[user(fake0)]]
 , constant _mslBufferSizes& _buffer_sizes [[user(fake0)]]
 ) {
-    uint turn = {};
-    uint quad_ = {};
+    uint pending = {};
     Codes gathered = {};
-    type_8 history = {};
+    type_5 history = {};
     uint history_at = {};
     uint until_restart = {};
-    uint state = {};
+    uint turn = {};
     uint taken = {};
-    uint limit = {};
-    if (lane == 0u) {
-        for (int __i0 = 0; __i0 < 3; __i0++) {
-            metal::atomic_store_explicit(&masks.inner[__i0], 0, metal::memory_order_relaxed);
-        }
-    }
-    metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint used = {};
+    uint touched = {};
+    uint state = {};
+    uint col0_ = 0u;
+    uint lanes = {};
     uint table_bits = {};
     uint first = 0u;
-    uint row = 0u;
     bool local = {};
-    uint row_class = {};
+    uint row = 0u;
     bool local_1 = {};
+    uint row_class = {};
+    bool local_2 = {};
     uint branch = {};
     uint table = {};
-    uint touched = {};
     uint c = {};
-    uint at = 0u;
-    bool local_2 = {};
-    uint table_1 = {};
     bool local_3 = {};
+    uint at = 0u;
     bool local_4 = {};
     bool local_5 = {};
-    uint _e7 = tile_number(group.x + (group.y * 65535u));
-    uint _e10 = p.tiles;
-    if (_e7 >= _e10) {
+    uint table_1 = {};
+    bool local_6 = {};
+    bool local_7 = {};
+    bool local_8 = {};
+    open_table(thread_, 0u, local_table, data, _buffer_sizes);
+    uint lane_3 = naga_mod(thread_, TILE_THREADS);
+    uint group_number = group.x + (group.y * 65535u);
+    uint _e15 = tile_number((group_number * 1u) + naga_div(thread_, TILE_THREADS));
+    uint _e18 = p.tiles;
+    if (_e15 >= _e18) {
         return;
     }
-    uint _e14 = p.across;
-    uint _e18 = p.tile_rows;
-    uint row0_ = naga_div(_e7, _e14) * _e18;
     uint _e22 = p.across;
-    uint _e26 = p.tile_cols;
-    uint col0_ = naga_mod(_e7, _e22) * _e26;
+    uint _e26 = p.tile_rows;
+    uint row0_ = naga_div(_e15, _e22) * _e26;
     uint _e30 = p.tile_rows;
     uint _e33 = p.rows;
     uint rows_1 = metal::min(_e30, _e33 - row0_);
-    uint _e38 = p.tile_cols;
-    uint _e42 = p.sink.cols;
-    uint cols = metal::min(_e38, _e42 - col0_);
-    bool _e45 = skips(row0_, rows_1);
-    if (_e45) {
+    if (false) {
+        uint _e41 = p.across;
+        uint _e45 = p.tile_cols;
+        col0_ = naga_mod(_e15, _e41) * _e45;
+    }
+    uint _e49 = p.tile_cols;
+    uint _e53 = p.sink.cols;
+    uint _e54 = col0_;
+    uint cols = metal::min(_e49, _e53 - _e54);
+    bool _e57 = skips(row0_, rows_1);
+    if (_e57) {
         return;
     }
-    uint _e49 = p.starts;
-    uint start = data[_e49 + _e7];
-    uint _e56 = p.starts;
-    uint end = data[(_e56 + _e7) + 1u];
-    uint _e64 = p.lanes;
-    used = metal::min(_e64, rows_1);
+    uint _e61 = p.starts;
+    uint start = data[_e61 + _e15];
+    uint _e68 = p.starts;
+    uint end_1 = data[(_e68 + _e15) + 1u];
+    uint _e76 = p.lanes;
+    lanes = metal::min(_e76, rows_1);
     if (false) {
-        uint _e70 = p.lanes;
-        used = metal::min(_e70, rows_1 * cols);
+        uint _e82 = p.lanes;
+        lanes = metal::min(_e82, rows_1 * cols);
     }
-    uint _e75 = used;
-    if ((end - start) < (4u * _e75)) {
-        if (lane == 0u) {
+    uint _e87 = lanes;
+    if ((end_1 - start) < (4u * _e87)) {
+        if (lane_3 == 0u) {
             report_bad(p, report, _buffer_sizes);
         }
         return;
     }
-    limit = naga_div(end, 2u);
-    uint _e83 = used;
-    if (lane < _e83) {
-        uint at_4 = naga_div(start, 2u) + (2u * lane);
-        uint _e91 = stream_word(at_4, stream, limit, _buffer_sizes);
-        uint _e94 = stream_word(at_4 + 1u, stream, limit, _buffer_sizes);
-        state = _e91 | (_e94 << 16u);
+    uint _e92 = lanes;
+    if (lane_3 < _e92) {
+        uint at_4 = naga_div(start, 2u) + (2u * lane_3);
+        uint _e100 = half_word(at_4, p, stream, _buffer_sizes);
+        uint _e103 = half_word(at_4 + 1u, p, stream, _buffer_sizes);
+        state = _e100 | (_e103 << 16u);
     }
-    uint _e102 = used;
-    taken = naga_div(start, 2u) + (2u * _e102);
-    uint _e107 = p.table_bits;
-    table_bits = _e107;
-    uint _e113 = p.listed;
-    if (_e113 != 0u) {
-        uint _e119 = p.firsts;
-        uint _e122 = data[_e119 + _e7];
-        table_bits = _e122 & 15u;
-        uint _e128 = p.firsts;
-        uint _e131 = data[_e128 + _e7];
-        first = _e131 >> 4u;
+    uint _e110 = lanes;
+    open_words(lane_3, naga_div(start, 2u) + (2u * _e110), masks, taken);
+    uint _e115 = p.table_bits;
+    table_bits = _e115;
+    if (false) {
+        uint _e124 = p.listed;
+        local = _e124 != 0u;
+    } else {
+        local = false;
+    }
+    bool _e128 = local;
+    if (_e128) {
+        uint _e132 = p.firsts;
+        uint _e135 = data[_e132 + _e15];
+        table_bits = _e135 & 15u;
+        uint _e141 = p.firsts;
+        uint _e144 = data[_e141 + _e15];
+        first = _e144 >> 4u;
     }
     if (true) {
-        bool loop_init_3 = true;
+        bool loop_init_5 = true;
         while(true) {
-            if (!loop_init_3) {
-                uint _e245 = row;
-                uint _e248 = p.lanes;
-                row = _e245 + _e248;
+            if (!loop_init_5) {
+                uint _e247 = row;
+                uint _e250 = p.lanes;
+                row = _e247 + _e250;
             }
-            loop_init_3 = false;
-            uint _e137 = row;
-            if (_e137 < rows_1) {
+            loop_init_5 = false;
+            uint _e150 = row;
+            if (_e150 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e141 = p.lanes;
-                if (lane < _e141) {
-                    uint _e145 = row;
-                    local = (_e145 + lane) < rows_1;
-                } else {
-                    local = false;
-                }
-                bool on_1 = local;
-                uint _e150 = row;
-                uint own = (row0_ + _e150) + lane;
-                row_class = 0u;
-                if (true) {
-                    local_1 = on_1;
+                uint _e154 = p.lanes;
+                if (lane_3 < _e154) {
+                    uint _e158 = row;
+                    local_1 = (_e158 + lane_3) < rows_1;
                 } else {
                     local_1 = false;
                 }
-                bool _e159 = local_1;
-                if (_e159) {
-                    uint _e163 = p.row_classes;
-                    uint _e166 = data[_e163 + own];
-                    row_class = _e166;
+                bool on_1 = local_1;
+                uint _e163 = row;
+                uint own = (row0_ + _e163) + lane_3;
+                row_class = 0u;
+                if (true) {
+                    local_2 = on_1;
+                } else {
+                    local_2 = false;
+                }
+                bool _e172 = local_2;
+                if (_e172) {
+                    uint _e176 = p.row_classes;
+                    uint _e179 = data[_e176 + own];
+                    row_class = _e179;
                 }
                 begin_branches(until_restart);
-                uint _e169 = p.restart;
-                uint _e170 = branch_bit(_e169, history, history_at, until_restart);
-                branch = _e170;
-                uint _e172 = first;
-                table = _e172;
+                uint _e182 = p.restart;
+                uint _e183 = branch_bit(_e182, history, history_at, until_restart);
+                branch = _e183;
+                uint _e185 = first;
+                table = _e185;
                 if (true) {
-                    uint _e175 = row_class;
-                    uint _e176 = branch;
-                    uint _e179 = table_bits;
-                    uint _e180 = class_table(_e175, col0_, _e176 * BRANCH_TABLES, _e179, p, data, _buffer_sizes);
-                    table = _e180;
+                    uint _e188 = row_class;
+                    uint _e189 = col0_;
+                    uint _e190 = branch;
+                    uint _e193 = table_bits;
+                    uint _e194 = class_table(_e188, _e189, _e190 * BRANCH_TABLES, _e193, p, data, _buffer_sizes);
+                    table = _e194;
                 }
-                touched = 0u;
                 c = 0u;
-                bool loop_init_4 = true;
                 while(true) {
-                    if (!loop_init_4) {
-                        uint _e243 = c;
-                        c = _e243 + 1u;
-                    }
-                    loop_init_4 = false;
-                    uint _e185 = c;
-                    if (_e185 < cols) {
+                    uint _e197 = c;
+                    if (_e197 < cols) {
                     } else {
                         break;
                     }
                     {
-                        uint _e187 = c;
-                        if (naga_mod(_e187, TOUCH_COLS) == 0u) {
-                            uint _e193 = taken;
-                            uint _e194 = touched;
-                            uint _e197 = p.nothing;
-                            taken = _e193 + (_e194 & _e197);
-                            uint _e201 = taken;
-                            uint _e207 = stream_word((_e201 + TOUCH_WORDS) + (4u * lane), stream, limit, _buffer_sizes);
-                            touched = _e207;
+                        while(true) {
+                            uint _e199 = c;
+                            if (_e199 < cols) {
+                                bool _e203 = window_is_used();
+                                local_3 = !(_e203);
+                            } else {
+                                local_3 = false;
+                            }
+                            bool _e206 = local_3;
+                            if (_e206) {
+                            } else {
+                                break;
+                            }
+                            {
+                                uint _e207 = table;
+                                uint _e208 = table_bits;
+                                Step _e209 = next_step(_e207, _e208, local_table, data, state, _buffer_sizes);
+                                uint own_branch = branch;
+                                uint _e214 = p.zero;
+                                push_code(_e209.symbol, _e214, history, history_at);
+                                uint _e217 = p.restart;
+                                uint _e218 = branch_bit(_e217, history, history_at, until_restart);
+                                branch = _e218;
+                                if (true) {
+                                    uint _e220 = col0_;
+                                    uint _e221 = c;
+                                    uint _e228 = p.sink.cols;
+                                    uint next_col = metal::min((_e220 + _e221) + 1u, _e228 - 1u);
+                                    uint _e232 = row_class;
+                                    uint _e233 = branch;
+                                    uint _e236 = table_bits;
+                                    uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
+                                    table = _e237;
+                                }
+                                finish_step(lane_3, on_1, _e209.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+                                if (on_1) {
+                                    uint _e239 = col0_;
+                                    uint _e240 = c;
+                                    put(own, _e239 + _e240, 1u, _e209.symbol, own_branch, words, pending, gathered, p, _buffer_sizes);
+                                }
+                                uint _e245 = c;
+                                c = _e245 + 1u;
+                            }
                         }
-                        uint _e208 = table;
-                        uint _e209 = table_bits;
-                        Step _e210 = next_step(_e208, _e209, data, state, _buffer_sizes);
-                        uint own_branch = branch;
-                        uint _e215 = p.zero;
-                        push_code(_e210.symbol, _e215, history, history_at);
-                        uint _e218 = p.restart;
-                        uint _e219 = branch_bit(_e218, history, history_at, until_restart);
-                        branch = _e219;
-                        if (true) {
-                            uint _e221 = c;
-                            uint _e228 = p.sink.cols;
-                            uint next_col = metal::min((col0_ + _e221) + 1u, _e228 - 1u);
-                            uint _e232 = row_class;
-                            uint _e233 = branch;
-                            uint _e236 = table_bits;
-                            uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
-                            table = _e237;
-                        }
-                        finish_step(lane, on_1, _e210.state, masks, turn, stream, state, taken, limit, _buffer_sizes);
-                        if (on_1) {
-                            uint _e239 = c;
-                            put(own, col0_ + _e239, _e210.symbol, own_branch, words, quad_, gathered, p, _buffer_sizes);
-                        }
+                        close_window();
                     }
                 }
             }
         }
     } else {
-        uint symbols = rows_1 * cols;
-        bool loop_init_5 = true;
+        uint symbols_1 = rows_1 * cols;
         while(true) {
-            if (!loop_init_5) {
-                uint _e293 = at;
-                uint _e296 = p.lanes;
-                at = _e293 + _e296;
-            }
-            loop_init_5 = false;
-            uint _e253 = at;
-            if (_e253 < symbols) {
+            uint _e255 = at;
+            if (_e255 < symbols_1) {
             } else {
                 break;
             }
             {
-                uint _e255 = at;
-                uint i_4 = _e255 + lane;
-                uint _e259 = p.lanes;
-                if (lane < _e259) {
-                    local_2 = i_4 < symbols;
-                } else {
-                    local_2 = false;
+                while(true) {
+                    uint _e257 = at;
+                    if (_e257 < symbols_1) {
+                        bool _e261 = window_is_used();
+                        local_4 = !(_e261);
+                    } else {
+                        local_4 = false;
+                    }
+                    bool _e264 = local_4;
+                    if (_e264) {
+                    } else {
+                        break;
+                    }
+                    {
+                        uint _e265 = at;
+                        uint i_8 = _e265 + lane_3;
+                        uint _e269 = p.lanes;
+                        if (lane_3 < _e269) {
+                            local_5 = i_8 < symbols_1;
+                        } else {
+                            local_5 = false;
+                        }
+                        bool on_2 = local_5;
+                        uint row_3 = row0_ + naga_div(i_8, cols);
+                        uint _e278 = col0_;
+                        uint col_2 = _e278 + naga_mod(i_8, cols);
+                        uint _e281 = first;
+                        table_1 = _e281;
+                        if (true) {
+                            local_6 = on_2;
+                        } else {
+                            local_6 = false;
+                        }
+                        bool _e287 = local_6;
+                        if (_e287) {
+                            uint _e291 = p.row_classes;
+                            uint _e294 = data[_e291 + row_3];
+                            uint _e296 = table_bits;
+                            uint _e297 = class_table(_e294, col_2, 0u, _e296, p, data, _buffer_sizes);
+                            table_1 = _e297;
+                        }
+                        uint _e298 = table_1;
+                        uint _e299 = table_bits;
+                        Step _e300 = next_step(_e298, _e299, local_table, data, state, _buffer_sizes);
+                        finish_step(lane_3, on_2, _e300.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+                        if (on_2) {
+                            put(row_3, col_2, 1u, _e300.symbol, 0u, words, pending, gathered, p, _buffer_sizes);
+                        }
+                        uint _e305 = at;
+                        uint _e308 = p.lanes;
+                        at = _e305 + _e308;
+                    }
                 }
-                bool on_2 = local_2;
-                uint row_3 = row0_ + naga_div(i_4, cols);
-                uint col_2 = col0_ + naga_mod(i_4, cols);
-                uint _e270 = first;
-                table_1 = _e270;
-                if (true) {
-                    local_3 = on_2;
-                } else {
-                    local_3 = false;
-                }
-                bool _e276 = local_3;
-                if (_e276) {
-                    uint _e280 = p.row_classes;
-                    uint _e283 = data[_e280 + row_3];
-                    uint _e285 = table_bits;
-                    uint _e286 = class_table(_e283, col_2, 0u, _e285, p, data, _buffer_sizes);
-                    table_1 = _e286;
-                }
-                uint _e287 = table_1;
-                uint _e288 = table_bits;
-                Step _e289 = next_step(_e287, _e288, data, state, _buffer_sizes);
-                finish_step(lane, on_2, _e289.state, masks, turn, stream, state, taken, limit, _buffer_sizes);
-                if (on_2) {
-                    put(row_3, col_2, _e289.symbol, 0u, words, quad_, gathered, p, _buffer_sizes);
-                }
+                close_window();
             }
         }
     }
-    uint _e298 = used;
-    if (lane < _e298) {
-        uint _e303 = state;
-        local_4 = _e303 != LOWER;
+    uint _e310 = lanes;
+    if (lane_3 < _e310) {
+        uint _e315 = state;
+        local_7 = _e315 != LOWER;
     } else {
-        local_4 = false;
+        local_7 = false;
     }
-    bool _e307 = local_4;
-    if (!(_e307)) {
-        uint _e312 = taken;
-        local_5 = _e312 != naga_div(end, 2u);
+    bool _e319 = local_7;
+    if (!(_e319)) {
+        uint _e323 = words_taken(taken);
+        local_8 = _e323 != naga_div(end_1, 2u);
     } else {
-        local_5 = true;
+        local_8 = true;
     }
-    bool _e317 = local_5;
-    if (_e317) {
+    bool _e328 = local_8;
+    if (_e328) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {

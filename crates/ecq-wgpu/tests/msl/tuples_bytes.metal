@@ -43,6 +43,7 @@ constant uint F16_ = 1u;
 constant uint BF16_ = 2u;
 constant uint I8_ = 3u;
 constant float LEAST = -340282350000000000000000000000000000000.0;
+constant bool WHOLE_ROWS = false;
 constant bool ONE_WORD = true;
 constant uint HISTORY_WORDS = 1u;
 constant uint CODE_ROWS = 16u;
@@ -59,15 +60,34 @@ uint naga_mod(uint lhs, uint rhs) {
 void put(
     uint row_1,
     uint col,
-    uint symbol,
-    uint branch,
+    uint count,
+    uint symbols,
+    uint branches,
     device type_5& bytes,
     constant TuplesParameters& p,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    uint _e7 = p.sink.stride;
-    uint at_1 = (row_1 * _e7) + col;
-    uint _e19 = metal::atomic_fetch_or_explicit(&bytes[naga_div(at_1, 4u)], symbol << (8u * naga_mod(at_1, 4u)), metal::memory_order_relaxed);
+    uint i_1 = 0u;
+    bool loop_init = true;
+    while(true) {
+        if (!loop_init) {
+            uint _e34 = i_1;
+            i_1 = _e34 + 1u;
+        }
+        loop_init = false;
+        uint _e7 = i_1;
+        if (_e7 < count) {
+        } else {
+            break;
+        }
+        {
+            uint _e12 = p.sink.stride;
+            uint _e15 = i_1;
+            uint at_1 = ((row_1 * _e12) + col) + _e15;
+            uint _e22 = i_1;
+            uint _e32 = metal::atomic_fetch_or_explicit(&bytes[naga_div(at_1, 4u)], ((symbols >> (8u * _e22)) & 255u) << (8u * naga_mod(at_1, 4u)), metal::memory_order_relaxed);
+        }
+    }
     return;
 }
 
@@ -122,14 +142,14 @@ struct decode_tuplesInput {
     uint g = 0u;
     uint f = {};
     uint bits = {};
-    uint i = {};
+    bool local = {};
     uint limit = {};
     bool bad = {};
-    uint i_1 = {};
-    bool local = {};
+    uint i = {};
     bool local_1 = {};
-    int size = {};
     bool local_2 = {};
+    int size = {};
+    bool local_3 = {};
     uint number = group.x + (group.y * 65535u);
     uint _e9 = p.count;
     if (number >= _e9) {
@@ -163,13 +183,13 @@ struct decode_tuplesInput {
     uint groups = ((segment_1 + 1u) < _e74) ? _e69 : (_e65 - first_group);
     uint first_row = tile * CODE_ROWS;
     uint first_col = (first_group * 8u) * TUPLE;
-    bool loop_init = true;
+    bool loop_init_1 = true;
     while(true) {
-        if (!loop_init) {
-            uint _e197 = g;
-            g = _e197 + 1u;
+        if (!loop_init_1) {
+            uint _e191 = g;
+            g = _e191 + 1u;
         }
-        loop_init = false;
+        loop_init_1 = false;
         uint _e85 = g;
         if (_e85 < groups) {
         } else {
@@ -177,13 +197,13 @@ struct decode_tuplesInput {
         }
         {
             f = 0u;
-            bool loop_init_1 = true;
+            bool loop_init_2 = true;
             while(true) {
-                if (!loop_init_1) {
-                    uint _e194 = f;
-                    f = _e194 + 1u;
+                if (!loop_init_2) {
+                    uint _e188 = f;
+                    f = _e188 + 1u;
                 }
-                loop_init_1 = false;
+                loop_init_2 = false;
                 uint _e89 = f;
                 if (_e89 < 4u) {
                 } else {
@@ -202,7 +222,7 @@ struct decode_tuplesInput {
                     }
                     uint _e106 = bits;
                     uint entry = _e106 >> 22u;
-                    uint symbols = data[2u * entry];
+                    uint symbols_1 = data[2u * entry];
                     uint length = data[(2u * entry) + 1u];
                     uint _e121 = at;
                     at = _e121 + length;
@@ -226,76 +246,62 @@ struct decode_tuplesInput {
                     uint _e152 = f;
                     uint col_1 = ((first_col + ((_e146 * 8u) * TUPLE)) + ((naga_div(_e152, 2u) * 4u) * TUPLE)) + (naga_mod(lane, 4u) * TUPLE);
                     uint _e167 = p.rows;
-                    if (to_row >= _e167) {
+                    if (!((to_row >= _e167))) {
+                        uint _e175 = p.sink.cols;
+                        local = col_1 >= _e175;
+                    } else {
+                        local = true;
+                    }
+                    bool _e178 = local;
+                    if (_e178) {
                         continue;
                     }
-                    i = 0u;
-                    bool loop_init_2 = true;
-                    while(true) {
-                        if (!loop_init_2) {
-                            uint _e191 = i;
-                            i = _e191 + 1u;
-                        }
-                        loop_init_2 = false;
-                        uint _e171 = i;
-                        if (_e171 < TUPLE) {
-                        } else {
-                            break;
-                        }
-                        {
-                            uint _e174 = i;
-                            uint _e179 = p.sink.cols;
-                            if ((col_1 + _e174) < _e179) {
-                                uint _e181 = i;
-                                uint _e184 = i;
-                                put(to_row, col_1 + _e181, (symbols >> (8u * _e184)) & 255u, 0u, bytes, p, _buffer_sizes);
-                            }
-                        }
-                    }
+                    uint _e183 = p.sink.cols;
+                    put(to_row, col_1, metal::min(TUPLE, _e183 - col_1), symbols_1, 0u, bytes, p, _buffer_sizes);
                 }
             }
         }
     }
-    uint _e203 = p.reach;
-    limit = 32u * ((next_row - own_row) + _e203);
-    uint _e207 = limit;
-    uint _e211 = p.stream_rows;
-    uint _e214 = p.stream_rows;
-    limit = metal::min(_e207, 32u * (_e211 - metal::min(own_row, _e214)));
-    uint _e223 = p.segments;
-    if ((segment_1 + 1u) < _e223) {
-        uint _e225 = limit;
-        uint _e231 = start_of(number + 1u, lane, p, data, _buffer_sizes);
-        limit = metal::min(_e225, (32u * (next_row - own_row)) + _e231);
+    uint _e197 = p.reach;
+    limit = 32u * ((next_row - own_row) + _e197);
+    uint _e201 = limit;
+    uint _e205 = p.stream_rows;
+    uint _e208 = p.stream_rows;
+    limit = metal::min(_e201, 32u * (_e205 - metal::min(own_row, _e208)));
+    uint _e217 = p.segments;
+    if ((segment_1 + 1u) < _e217) {
+        uint _e219 = limit;
+        uint _e225 = start_of(number + 1u, lane, p, data, _buffer_sizes);
+        limit = metal::min(_e219, (32u * (next_row - own_row)) + _e225);
     }
-    uint _e234 = used;
-    uint _e235 = limit;
-    bad = _e234 > _e235;
+    uint _e228 = used;
+    uint _e229 = limit;
+    bad = _e228 > _e229;
     metal::threadgroup_barrier(metal::mem_flags::mem_device);
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
-    uint _e241 = p.entries;
-    uint last = data[(_e241 + (4u * number)) + 3u];
-    uint _e252 = p.entries;
-    uint _e259 = data[(_e252 + (4u * number)) + 1u];
-    i_1 = _e259;
+    uint _e235 = p.entries;
+    uint last = data[(_e235 + (4u * number)) + 3u];
+    uint _e246 = p.entries;
+    uint _e253 = data[(_e246 + (4u * number)) + 1u];
+    i = _e253;
     bool loop_init_3 = true;
     while(true) {
         if (!loop_init_3) {
-            uint _e386 = i_1;
-            i_1 = _e386 + 1u;
+            uint _e380 = i;
+            i = _e380 + 1u;
         }
         loop_init_3 = false;
-        uint _e261 = i_1;
-        if (_e261 < last) {
+        uint _e255 = i;
+        if (_e255 < last) {
         } else {
             break;
         }
         {
-            uint _e266 = p.corrections;
-            uint _e267 = i_1;
-            uint _e272 = data[_e266 + naga_div(_e267, 2u)];
-            uint _e274 = i_1;
-            uint correction = (_e272 >> (16u * naga_mod(_e274, 2u))) & 65535u;
+            uint _e260 = p.corrections;
+            uint _e261 = i;
+            uint _e266 = data[_e260 + naga_div(_e261, 2u)];
+            uint _e268 = i;
+            uint correction = (_e266 >> (16u * naga_mod(_e268, 2u))) & 65535u;
             if (lane != naga_mod(correction, CODE_ROWS)) {
                 continue;
             }
@@ -303,55 +309,55 @@ struct decode_tuplesInput {
             uint to_row_1 = first_row + lane;
             uint col_2 = first_col + in_segment;
             if (!((in_segment >= ((groups * 8u) * TUPLE)))) {
-                uint _e301 = p.sink.cols;
-                local = col_2 >= _e301;
-            } else {
-                local = true;
-            }
-            bool _e304 = local;
-            if (!(_e304)) {
-                uint _e310 = p.rows;
-                local_1 = to_row_1 >= _e310;
+                uint _e295 = p.sink.cols;
+                local_1 = col_2 >= _e295;
             } else {
                 local_1 = true;
             }
-            bool _e313 = local_1;
-            if (_e313) {
+            bool _e298 = local_1;
+            if (!(_e298)) {
+                uint _e304 = p.rows;
+                local_2 = to_row_1 >= _e304;
+            } else {
+                local_2 = true;
+            }
+            bool _e307 = local_2;
+            if (_e307) {
                 bad = true;
                 continue;
             }
             uint select_bits = (correction >> 13u) & 3u;
-            int _e321 = p.unit;
-            size = as_type<int>(as_type<uint>(_e321) * as_type<uint>(static_cast<int>((select_bits == 3u) ? 16u : (1u << select_bits))));
+            int _e315 = p.unit;
+            size = as_type<int>(as_type<uint>(_e315) * as_type<uint>(static_cast<int>((select_bits == 3u) ? 16u : (1u << select_bits))));
             if ((correction >> 15u) == 1u) {
-                int _e335 = size;
-                size = naga_neg(_e335);
+                int _e329 = size;
+                size = naga_neg(_e329);
             }
-            uint _e340 = p.sink.stride;
-            uint place = (to_row_1 * _e340) + col_2;
-            uint _e347 = metal::atomic_load_explicit(&bytes[naga_div(place, 4u)], metal::memory_order_relaxed);
-            int found = static_cast<int>((_e347 >> (8u * naga_mod(place, 4u))) & 255u);
-            int _e356 = size;
-            if (!((as_type<int>(as_type<uint>(found) + as_type<uint>(_e356)) < 0))) {
-                int _e363 = size;
-                uint _e367 = p.alphabet;
-                local_2 = as_type<int>(as_type<uint>(found) + as_type<uint>(_e363)) >= static_cast<int>(_e367);
+            uint _e334 = p.sink.stride;
+            uint place = (to_row_1 * _e334) + col_2;
+            uint _e341 = metal::atomic_load_explicit(&bytes[naga_div(place, 4u)], metal::memory_order_relaxed);
+            int found = static_cast<int>((_e341 >> (8u * naga_mod(place, 4u))) & 255u);
+            int _e350 = size;
+            if (!((as_type<int>(as_type<uint>(found) + as_type<uint>(_e350)) < 0))) {
+                int _e357 = size;
+                uint _e361 = p.alphabet;
+                local_3 = as_type<int>(as_type<uint>(found) + as_type<uint>(_e357)) >= static_cast<int>(_e361);
             } else {
-                local_2 = true;
+                local_3 = true;
             }
-            bool _e371 = local_2;
-            if (_e371) {
+            bool _e365 = local_3;
+            if (_e365) {
                 bad = true;
                 continue;
             }
-            int _e377 = size;
-            uint _e384 = metal::atomic_fetch_add_explicit(&bytes[naga_div(place, 4u)], as_type<uint>(_e377) << (8u * naga_mod(place, 4u)), metal::memory_order_relaxed);
+            int _e371 = size;
+            uint _e378 = metal::atomic_fetch_add_explicit(&bytes[naga_div(place, 4u)], as_type<uint>(_e371) << (8u * naga_mod(place, 4u)), metal::memory_order_relaxed);
         }
     }
-    bool _e388 = bad;
-    if (_e388) {
-        uint _e393 = p.weight;
-        metal::atomic_store_explicit(&report[1], _e393, metal::memory_order_relaxed);
+    bool _e382 = bad;
+    if (_e382) {
+        uint _e387 = p.weight;
+        metal::atomic_store_explicit(&report[1], _e387, metal::memory_order_relaxed);
         metal::atomic_store_explicit(&report[0], BAD_STREAM, metal::memory_order_relaxed);
         return;
     } else {
