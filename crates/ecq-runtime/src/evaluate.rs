@@ -2,7 +2,7 @@
 
 use crate::engine::{Engine, EventKind, PromptOutput, Request};
 use crate::error::{Result, RuntimeError};
-use ecq_kernels::cpu::exponential_sums;
+use ecq_kernels::cpu::{exponential_sums, largest};
 use rayon::prelude::*;
 
 /// Options of an evaluation.
@@ -198,13 +198,12 @@ struct TokenScore {
 /// With `p` the reference's probabilities, and `R` and `M` the log-sum-exp of `reference` and `model`, KL =
 /// sum of `p (reference - model)` - (R - M).
 fn score_token(next: u32, model: &[f32], reference: Option<&[f32]>) -> TokenScore {
-    let max = |logits: &[f32]| logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let model_max = max(model);
+    let model_max = largest(model);
     let [sum, _] = exponential_sums(model, model_max, model);
     let model_log_sum = f64::from(model_max) + sum.ln();
     let nll = model_log_sum - f64::from(model[next as usize]);
     let Some(reference) = reference else { return TokenScore { nll, kl: 0.0, same: true } };
-    let reference_max = max(reference);
+    let reference_max = largest(reference);
     let [sum, differences] = exponential_sums(reference, reference_max, model);
     let reference_log_sum = f64::from(reference_max) + sum.ln();
     let first = |logits: &[f32], max: f32| logits.iter().position(|&l| l == max);

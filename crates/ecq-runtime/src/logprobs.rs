@@ -14,7 +14,7 @@ pub struct LogProbs {
 ///
 /// NaN and negative infinity have no probability and are never among the most likely.
 pub fn log_probabilities(logits: &[f32], token: u32, top: usize) -> LogProbs {
-    let max = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let max = ecq_kernels::cpu::largest(logits);
     if !max.is_finite() {
         return LogProbs { token: f32::NEG_INFINITY, top: Vec::new() };
     }

@@ -157,28 +157,17 @@ pub fn argmax(logits: &[f32]) -> Option<u32> {
     let max = largest(logits)?;
     // Comparing whole blocks without an early exit vectorizes; only the block with the maximum is searched.
     let block =
-        logits.chunks(LANES * 4).position(|block| block.iter().fold(false, |any, &l| any | (l == max)))?;
-    let start = block * LANES * 4;
+        logits.chunks(BLOCK).position(|block| block.iter().fold(false, |any, &l| any | (l == max)))?;
+    let start = block * BLOCK;
     logits[start..].iter().zip(start as u32..).find(|&(&l, _)| l == max).map(|(_, token)| token)
 }
 
-/// Number of independent maxima: two registers of AVX-512, four of AVX2, eight of NEON.
-const LANES: usize = 32;
+/// Number of logits of a block that is searched at once.
+const BLOCK: usize = 128;
 
 /// Returns the largest logit, ignoring NaN; `None` if it is not finite or there is none.
 fn largest(logits: &[f32]) -> Option<f32> {
-    // False for NaN, like the maximum instructions of x86 with NaN as the first operand; `f32::max` is
-    // slower.
-    let larger = |max: f32, l: f32| if l > max { l } else { max };
-    let mut max = [f32::NEG_INFINITY; LANES];
-    let (blocks, rest) = logits.as_chunks::<LANES>();
-    for block in blocks {
-        for (max, &l) in max.iter_mut().zip(block) {
-            *max = larger(*max, l);
-        }
-    }
-    let max = max.into_iter().chain(rest.iter().copied()).fold(f32::NEG_INFINITY, larger);
-    max.is_finite().then_some(max)
+    Some(ecq_kernels::cpu::largest(logits)).filter(|max| max.is_finite())
 }
 
 /// Restricts the tokens that may come next, for grammars and structured output.

@@ -14,4 +14,4 @@ pub use aligned::{AlignedVec, OutOfMemory};
 pub use attention::{AttentionScratch, BlockTable, Cached, CachedMut, HeadPlace, attend};
 pub use norm::{layer_norm, rms_norm};
 pub use rope::{angles, rotate};
-pub use vector::{dot, exponential_sums, softmax};
+pub use vector::{dot, exponential_sums, largest, softmax};

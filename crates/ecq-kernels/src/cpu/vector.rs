@@ -36,29 +36,6 @@ impl Half {
     }
 }
 
-/// Returns the largest of some numbers, of which NaNs do not count; negative infinity if there are none.
-#[inline(always)]
-fn largest(x: &[f32]) -> f32 {
-    // `f32::max` in one lane is a chain of instructions that wait for each other.
-    let larger = |most: f32, x: f32| if x > most { x } else { most };
-    let mut lanes = [f32::NEG_INFINITY; LANES];
-    let mut at = 0;
-    while at + LANES <= x.len() {
-        for i in 0..LANES {
-            lanes[i] = larger(lanes[i], x[at + i]);
-        }
-        at += LANES;
-    }
-    let mut most = f32::NEG_INFINITY;
-    for i in at..x.len() {
-        most = larger(most, x[i]);
-    }
-    for lane in lanes {
-        most = larger(most, lane);
-    }
-    most
-}
-
 /// Returns the sum of `f(a, b)` over pairs in a fixed order: lane by lane, then the upper half of the lanes
 /// is added to the lower half until one lane is left.
 #[inline(always)]
@@ -91,10 +68,40 @@ multiversion! {
     }
 }
 
+/// As [`largest`], for loops that are compiled for an instruction set already.
+#[inline(always)]
+fn most_of(x: &[f32]) -> f32 {
+    // `f32::max` in one lane is a chain of instructions that wait for each other.
+    let larger = |most: f32, x: f32| if x > most { x } else { most };
+    let mut lanes = [f32::NEG_INFINITY; LANES];
+    let mut at = 0;
+    while at + LANES <= x.len() {
+        for i in 0..LANES {
+            lanes[i] = larger(lanes[i], x[at + i]);
+        }
+        at += LANES;
+    }
+    let mut most = f32::NEG_INFINITY;
+    for &x in &x[at..] {
+        most = larger(most, x);
+    }
+    for lane in lanes {
+        most = larger(most, lane);
+    }
+    most
+}
+
+multiversion! {
+    /// Returns the largest number, ignoring NaN; negative infinity if there is none.
+    pub fn largest(x: &[f32]) -> f32 {
+        most_of(x)
+    }
+}
+
 multiversion! {
     /// Computes `x = softmax(x * scale)`.
     pub fn softmax(x: &mut [f32], scale: f32) {
-        let most = largest(x);
+        let most = most_of(x);
         x.iter_mut().for_each(|x| *x = exp((*x - most) * scale));
         let inverse = 1.0 / sum(x);
         x.iter_mut().for_each(|x| *x *= inverse);
@@ -244,6 +251,20 @@ mod tests {
             for (x, p) in x.iter().zip(found) {
                 let expected = (0.7 * f64::from(*x)).exp() / total;
                 assert!((f64::from(p) / expected - 1.0).abs() < 2e-6, "{n}: {p} {expected}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_largest_is_found_at_every_place() {
+        assert_eq!(largest(&[]), f32::NEG_INFINITY);
+        assert_eq!(largest(&[f32::NAN, f32::NEG_INFINITY]), f32::NEG_INFINITY);
+        for n in 1..50 {
+            for at in 0..n {
+                let mut x: Vec<f32> =
+                    (0..n).map(|i| if i % 5 == 3 { f32::NAN } else { -(i as f32) - 9.0 }).collect();
+                x[at] = -3.0;
+                assert_eq!(largest(&x), -3.0, "{n}, {at}");
             }
         }
     }
