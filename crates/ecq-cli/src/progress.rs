@@ -45,7 +45,7 @@ pub const CALIBRATING: &[Step] = &[
 /// A stage of an operation and its time.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct StageTime {
-    /// Name of the stage, with that of several in a row.
+    /// Name of the stage; stages of one name in a row count as one.
     pub stage: &'static str,
     /// Wall-clock seconds.
     pub seconds: f64,
