@@ -34,11 +34,12 @@ KERNELS = [
     ("tuple_product_3", "tuple_product", 1, {36: "loop"}),
     ("tuple_product_3_trellis", "tuple_product", 1, {36: "loop"}),
     ("tuple_product_3_values", "tuple_product", 1, {36: "loop"}),
-    # A tuple of three weights, batches of four tuples; 32 lanes take a window of 64 words at 2.25 bits.
+    # A tuple of three weights, batches of four tuples.
     ("prefix_product", "decode_prefix", 1, {3: "inner", 12: "words", 4: "quad", 32: "dots"}),
     ("prefix_words", "decode_prefix", 1, {3: "inner", 12: "words", 4: "quad", 32: "dots"}),
-    ("rans_subgroups_product", "decode_rans", 1, {1: "inner", 14: "words", 4: "quad", 32: "dots"}),
-    ("rans_subgroups_words", "decode_rans", 1, {1: "inner", 14: "words", 4: "quad", 32: "dots"}),
+    # Eight columns; the window of 32 lanes moves after 14 columns at 2.25 bits.
+    ("rans_subgroups_product", "decode_rans", 1, {8: "inner", 14: "words", 32: "dots"}),
+    ("rans_subgroups_words", "decode_rans", 1, {8: "inner", 14: "words", 32: "dots"}),
 ]
 WAITS = r"s_(waitcnt|nop|clause|inst_prefetch|code_end|waitcnt_depctr|waitcnt_vscnt)"
 
@@ -132,6 +133,11 @@ def groups_of(blocks, kernel):
     ends, tuples, batches = around[:3]
     inner = [n for n in tuples if n not in ends]
     loads = {n: sum(name.startswith("buffer_load") for name, _ in ins) for n, ins in blocks}
+    if kernel.startswith("rans"):
+        nested = [inside(loop) for loop in loops if set(inside(loop)) < set(tuples)]
+        inner = [n for n in tuples if not any(n in loop for loop in nested)]
+        words = [n for n in inner if loads[n]][:1]
+        return {"dots": [dots], "words": words, "inner": [n for n in inner if not loads[n]]}
     shared = {n: any(name.startswith("ds_") for name, _ in ins) for n, ins in blocks}
     # Four elements end in the longest block without memory. Escapes, which load a window, are left out.
     quad = max((n for n in inner if not loads[n] and not shared[n]), key=lambda n: len(dict(blocks)[n]))

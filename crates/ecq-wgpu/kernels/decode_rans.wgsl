@@ -81,14 +81,64 @@ fn next_step(table: u32, table_bits: u32) -> Step {
 
 // Takes the words of the lanes that are on.
 fn finish_step(lane: u32, on: bool, next: u32) {
-    let needs = on && next < LOWER;
+    let needs = on & (next < LOWER);
     let word = next_word(lane, needs);
-    if (on) { state = select(next, next << 16u | word, needs); }
+    state = select(state, select(next, next << 16u | word, needs), on);
 }
 
 fn class_table(row_class: u32, col: u32, branch: u32, table_bits: u32) -> u32 {
     let pair = row_class * 16u + branch * 8u + data[p.col_classes + col];
     return data[p.class_tables + pair] << table_bits;
+}
+
+// The row of this thread's lane: its class, and branch bit and table of the next column.
+var<private> row_class: u32;
+var<private> branch: u32;
+var<private> table: u32;
+// Four columns: a byte for each.
+var<private> symbols: u32;
+var<private> branches: u32;
+
+// What is the same for all lanes of a tile.
+struct Tile {
+    col0: u32,
+    cols: u32,
+    table_bits: u32,
+    first: u32,                  // first entry of the table
+}
+
+// Finds branch bit and table of a column of the tile.
+fn open_column(t: Tile, c: u32) {
+    branch = branch_bit(p.restart);
+    table = t.first;
+    if (CLASSES != 0u) {
+        let col = min(t.col0 + c, p.sink.cols - 1u);
+        table = class_table(row_class, col, branch * BRANCH_TABLES, t.table_bits);
+    }
+}
+
+// Decodes column c + i of the lanes that are on, if there is one.
+fn decode_column(t: Tile, lane: u32, on: bool, c: u32, i: u32) {
+    let step = next_step(table, t.table_bits);
+    symbols |= step.symbol << (8u * i);
+    branches |= branch << (8u * i);
+    // What the next column needs is loaded beside the words of this one.
+    push_code(step.symbol, p.zero);
+    open_column(t, c + i + 1u);
+    finish_step(lane, on & (c + i < t.cols), step.state);
+}
+
+// Decodes columns c to c + 3 of a row. Operations of a subgroup follow each other without a branch: behind
+// each, a compiler makes sure that the lanes have met again, which takes an H100 longer than a column.
+fn decode_columns(t: Tile, lane: u32, on: bool, row: u32, c: u32) {
+    symbols = 0u;
+    branches = 0u;
+    decode_column(t, lane, on, c, 0u);
+    decode_column(t, lane, on, c, 1u);
+    decode_column(t, lane, on, c, 2u);
+    decode_column(t, lane, on, c, 3u);
+    close_window(lane);
+    if (on & (c < t.cols)) { put(row, t.col0 + c, min(4u, t.cols - c), symbols, branches); }
 }
 
 @compute @workgroup_size(THREADS)
@@ -123,54 +173,34 @@ fn decode_rans(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocatio
         table_bits = data[p.firsts + number] & 15u;
         first = data[p.firsts + number] >> 4u;
     }
+    let tile = Tile(col0, cols, table_bits, first);
     if (ROWS_ORDER != 0u) {
         for (var row = 0u; row < rows; row += p.lanes) {
             let on = lane < p.lanes && row + lane < rows;
             let own = row0 + row + lane;
-            var row_class = 0u;
             if (CLASSES != 0u && on) { row_class = data[p.row_classes + own]; }
             begin_branches();
-            var branch = branch_bit(p.restart);
-            var table = first;
-            if (CLASSES != 0u) { table = class_table(row_class, col0, branch * BRANCH_TABLES, table_bits); }
-            var c = 0u;
-            while (c < cols) {
-                while (c < cols && !window_is_used()) {
-                    let step = next_step(table, table_bits);
-                    let own_branch = branch;
-                    // What the next column needs is loaded beside the words of this one.
-                    push_code(step.symbol, p.zero);
-                    branch = branch_bit(p.restart);
-                    if (CLASSES != 0u) {
-                        let next_col = min(col0 + c + 1u, p.sink.cols - 1u);
-                        table = class_table(row_class, next_col, branch * BRANCH_TABLES, table_bits);
-                    }
-                    finish_step(lane, on, step.state);
-                    if (on) { put(own, col0 + c, 1u, step.symbol, own_branch); }
-                    c++;
-                }
-                close_window();
+            open_column(tile, 0u);
+            for (var c = 0u; c < cols; c += 8u) {
+                decode_columns(tile, lane, on, own, c);
+                decode_columns(tile, lane, on, own, c + 4u);
             }
         }
     } else {
-        let symbols = rows * cols;
-        var at = 0u;
-        while (at < symbols) {
-            while (at < symbols && !window_is_used()) {
-                let i = at + lane;
-                let on = lane < p.lanes && i < symbols;
-                let row = row0 + i / cols;
-                let col = col0 + i % cols;
-                var table = first;
-                if (CLASSES != 0u && on) {
-                    table = class_table(data[p.row_classes + row], col, 0u, table_bits);
-                }
-                let step = next_step(table, table_bits);
-                finish_step(lane, on, step.state);
-                if (on) { put(row, col, 1u, step.symbol, 0u); }
-                at += p.lanes;
+        let count = rows * cols;
+        for (var at = 0u; at < count; at += p.lanes) {
+            let i = at + lane;
+            let on = lane < p.lanes && i < count;
+            let row = row0 + i / cols;
+            let col = col0 + i % cols;
+            table = first;
+            if (CLASSES != 0u && on) {
+                table = class_table(data[p.row_classes + row], col, 0u, table_bits);
             }
-            close_window();
+            let step = next_step(table, table_bits);
+            finish_step(lane, on, step.state);
+            close_window(lane);
+            if (on) { put(row, col, 1u, step.symbol, 0u); }
         }
     }
     if ((lane < lanes && state != LOWER) || words_taken() != end / 2u) { report_bad(); }

@@ -21,11 +21,7 @@ fn open_words(lane: u32, first: u32) {
 }
 
 // There is no window.
-fn window_is_used() -> bool {
-    return false;
-}
-
-fn close_window() {
+fn close_window(lane: u32) {
 }
 
 // Returns the word of a lane that needs one; for all lanes of a tile.

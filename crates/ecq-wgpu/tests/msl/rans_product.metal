@@ -93,6 +93,13 @@ struct Step {
     uint symbol;
     uint state;
 };
+struct Tile {
+    uint row0_;
+    uint col0_;
+    uint cols;
+    uint table_bits;
+    uint first;
+};
 constant uint LAG = 0u;
 constant uint THREADS = 32u;
 constant uint TILE_THREADS = 32u;
@@ -255,15 +262,15 @@ float result_of(
     constant _mslBufferSizes& _buffer_sizes
 ) {
     float step = 1.0;
-    bool local_9 = {};
+    bool local_7 = {};
     float offset = 0.0;
     ProductParameters _e2 = parameters(p);
     if (false) {
-        local_9 = false;
+        local_7 = false;
     } else {
-        local_9 = true;
+        local_7 = true;
     }
-    bool _e10 = local_9;
+    bool _e10 = local_7;
     if (_e10) {
         float _e14 = side_float(_e2.m.scales + row_3, side, _buffer_sizes);
         step = _e14;
@@ -335,18 +342,18 @@ float add_sums(
     metal::float2 second,
     constant RansParameters& p
 ) {
-    bool local_10 = {};
+    bool local_8 = {};
     float sum_1 = {};
     float sum_2 = {};
     ProductParameters _e6 = parameters(p);
     int zero_1 = _e6.m.zero;
     float x_scale = as_type<float>(sums.x);
     if (false) {
-        local_10 = false;
+        local_8 = false;
     } else {
-        local_10 = false;
+        local_8 = false;
     }
-    bool _e16 = local_10;
+    bool _e16 = local_8;
     if (_e16) {
         int of_first = as_type<int>(sums.y);
         int of_second = as_type<int>(sums.z);
@@ -585,9 +592,9 @@ void put_block(
     Codes codes_1 = {};
     metal::float2 first_3 = metal::float2(0.0, 0.0);
     metal::float2 second_2 = {};
-    bool local_11 = {};
+    bool local_9 = {};
     uint r_3 = 0u;
-    bool local_12 = {};
+    bool local_10 = {};
     uint r_4 = 0u;
     Matrix m_3 = p.sink.product.m;
     if (block_1 == 0u) {
@@ -625,11 +632,11 @@ void put_block(
         first_3 = _e51;
     }
     if (false) {
-        local_11 = false;
+        local_9 = false;
     } else {
-        local_11 = false;
+        local_9 = false;
     }
-    bool _e57 = local_11;
+    bool _e57 = local_9;
     if (_e57) {
         metal::float2 _e59 = scales_of(m_3, row_6, block_1, 1u, side, _buffer_sizes);
         second_2 = _e59;
@@ -683,11 +690,11 @@ void put_block(
     if (!((row_6 < _e113))) {
         uint _e122 = p.sink.product.first;
         uint _e127 = p.sink.product.count;
-        local_12 = row_6 >= (_e122 + _e127);
+        local_10 = row_6 >= (_e122 + _e127);
     } else {
-        local_12 = true;
+        local_10 = true;
     }
-    bool _e131 = local_12;
+    bool _e131 = local_10;
     if (_e131) {
         return;
     }
@@ -826,16 +833,16 @@ bool skips(
     uint rows,
     constant RansParameters& p
 ) {
-    bool local_13 = {};
+    bool local_11 = {};
     uint _e7 = p.sink.product.first;
     if (!(((first_4 + rows) <= _e7))) {
         uint _e16 = p.sink.product.first;
         uint _e21 = p.sink.product.count;
-        local_13 = first_4 >= (_e16 + _e21);
+        local_11 = first_4 >= (_e16 + _e21);
     } else {
-        local_13 = true;
+        local_11 = true;
     }
-    bool _e25 = local_13;
+    bool _e25 = local_11;
     return _e25;
 }
 
@@ -948,12 +955,8 @@ void open_words(
     return;
 }
 
-bool window_is_used(
-) {
-    return false;
-}
-
 void close_window(
+    uint lane_1
 ) {
     return;
 }
@@ -980,7 +983,7 @@ uint half_word(
 }
 
 uint next_word(
-    uint lane_1,
+    uint lane_2,
     bool needs,
     constant RansParameters& p,
     threadgroup type_14& masks,
@@ -1001,7 +1004,7 @@ uint next_word(
         uint _e14 = p.nothing;
         taken = _e9 + (_e11 & _e14);
         uint _e19 = taken;
-        uint _e25 = half_word((_e19 + TOUCH_WORDS) + (4u * lane_1), p, stream, _buffer_sizes);
+        uint _e25 = half_word((_e19 + TOUCH_WORDS) + (4u * lane_2), p, stream, _buffer_sizes);
         touched = _e25;
     }
     uint _e27 = turn;
@@ -1009,7 +1012,7 @@ uint next_word(
     uint _e34 = turn;
     turn = _e34 + 1u;
     if (needs) {
-        uint _e45 = metal::atomic_fetch_or_explicit(&masks.inner[first_8 + naga_div(lane_1, 32u)], 1u << naga_mod(lane_1, 32u), metal::memory_order_relaxed);
+        uint _e45 = metal::atomic_fetch_or_explicit(&masks.inner[first_8 + naga_div(lane_2, 32u)], 1u << naga_mod(lane_2, 32u), metal::memory_order_relaxed);
     }
     metal::threadgroup_barrier(metal::mem_flags::mem_threadgroup);
     bool loop_init_9 = true;
@@ -1030,20 +1033,20 @@ uint next_word(
             uint _e60 = all;
             all = _e60 + metal::popcount(mask_1);
             uint _e63 = i_8;
-            if (_e63 < naga_div(lane_1, 32u)) {
+            if (_e63 < naga_div(lane_2, 32u)) {
                 uint _e67 = before;
                 before = _e67 + metal::popcount(mask_1);
             }
             uint _e70 = i_8;
-            if (_e70 == naga_div(lane_1, 32u)) {
+            if (_e70 == naga_div(lane_2, 32u)) {
                 uint _e74 = before;
-                before = _e74 + metal::popcount(mask_1 & ((1u << naga_mod(lane_1, 32u)) - 1u));
+                before = _e74 + metal::popcount(mask_1 & ((1u << naga_mod(lane_2, 32u)) - 1u));
             }
         }
     }
-    if (lane_1 < MASK_WORDS) {
+    if (lane_2 < MASK_WORDS) {
         uint _e91 = turn;
-        metal::atomic_store_explicit(&masks.inner[(naga_mod(_e91 + 1u, 3u) * MASK_WORDS) + lane_1], 0u, metal::memory_order_relaxed);
+        metal::atomic_store_explicit(&masks.inner[(naga_mod(_e91 + 1u, 3u) * MASK_WORDS) + lane_2], 0u, metal::memory_order_relaxed);
     }
     if (needs) {
         uint _e104 = taken;
@@ -1066,14 +1069,14 @@ uint words_taken(
 }
 
 Step next_step(
-    uint table_2,
+    uint table,
     uint table_bits_1,
     device type_7 const& data,
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
     uint _e3 = state;
-    uint slot = table_2 + (_e3 & ((1u << table_bits_1) - 1u));
+    uint slot = table + (_e3 & ((1u << table_bits_1) - 1u));
     if (false) {
         uint entry = data[2u * slot];
         uint _e22 = data[(2u * slot) + 1u];
@@ -1086,7 +1089,7 @@ Step next_step(
 }
 
 void finish_step(
-    uint lane_2,
+    uint lane_3,
     bool on,
     uint next,
     constant RansParameters& p,
@@ -1098,26 +1101,17 @@ void finish_step(
     thread uint& state,
     constant _mslBufferSizes& _buffer_sizes
 ) {
-    bool local_14 = {};
-    if (on) {
-        local_14 = next < LOWER;
-    } else {
-        local_14 = false;
-    }
-    bool needs_1 = local_14;
-    uint _e9 = next_word(lane_2, needs_1, p, masks, turn, taken, touched, stream, _buffer_sizes);
-    if (on) {
-        state = needs_1 ? ((next << 16u) | _e9) : next;
-        return;
-    } else {
-        return;
-    }
+    bool needs_1 = on & (next < LOWER);
+    uint _e6 = next_word(lane_3, needs_1, p, masks, turn, taken, touched, stream, _buffer_sizes);
+    uint _e9 = state;
+    state = on ? (needs_1 ? ((next << 16u) | _e6) : next) : _e9;
+    return;
 }
 
 uint class_table(
-    uint row_class_1,
+    uint row_class,
     uint col_2,
-    uint branch_1,
+    uint branch,
     uint table_bits_2,
     constant RansParameters& p,
     device type_7 const& data,
@@ -1125,10 +1119,130 @@ uint class_table(
 ) {
     uint _e12 = p.col_classes;
     uint _e15 = data[_e12 + col_2];
-    uint pair_1 = ((row_class_1 * 16u) + (branch_1 * 8u)) + _e15;
+    uint pair_1 = ((row_class * 16u) + (branch * 8u)) + _e15;
     uint _e20 = p.class_tables;
     uint _e23 = data[_e20 + pair_1];
     return _e23 << table_bits_2;
+}
+
+void open_column(
+    Tile t,
+    uint c_1,
+    constant RansParameters& p,
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart,
+    device type_7 const& data,
+    thread uint& row_class_1,
+    thread uint& branch_1,
+    thread uint& table_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e5 = p.restart;
+    uint _e6 = branch_bit(_e5, history, history_at, until_restart);
+    branch_1 = _e6;
+    table_1 = t.first;
+    if (false) {
+        uint _e15 = p.sink.cols;
+        uint col_4 = metal::min(t.col0_ + c_1, _e15 - 1u);
+        uint _e21 = row_class_1;
+        uint _e23 = branch_1;
+        uint _e27 = class_table(_e21, col_4, _e23 * BRANCH_TABLES, t.table_bits, p, data, _buffer_sizes);
+        table_1 = _e27;
+        return;
+    } else {
+        return;
+    }
+}
+
+void decode_column(
+    Tile t_1,
+    uint lane_4,
+    bool on_1,
+    uint c_2,
+    uint i_9,
+    constant RansParameters& p,
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart,
+    device type_7 const& data,
+    threadgroup type_14& masks,
+    thread uint& turn,
+    thread uint& taken,
+    thread uint& touched,
+    device type_7 const& stream,
+    thread uint& state,
+    thread uint& row_class_1,
+    thread uint& branch_1,
+    thread uint& table_1,
+    thread uint& symbols_1,
+    thread uint& branches_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    uint _e6 = table_1;
+    Step _e8 = next_step(_e6, t_1.table_bits, data, state, _buffer_sizes);
+    uint _e10 = symbols_1;
+    symbols_1 = _e10 | (_e8.symbol << (8u * i_9));
+    uint _e17 = branches_1;
+    uint _e19 = branch_1;
+    branches_1 = _e17 | (_e19 << (8u * i_9));
+    uint _e27 = p.zero;
+    push_code(_e8.symbol, _e27, history, history_at);
+    open_column(t_1, (c_2 + i_9) + 1u, p, history, history_at, until_restart, data, row_class_1, branch_1, table_1, _buffer_sizes);
+    finish_step(lane_4, on_1 & ((c_2 + i_9) < t_1.cols), _e8.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+    return;
+}
+
+void decode_columns(
+    Tile t_2,
+    uint lane_5,
+    bool on_2,
+    uint row_8,
+    uint c_3,
+    constant metal::uint4& active_rows,
+    device type_7 const& side,
+    constant RansParameters& p,
+    device type_8 const& bias,
+    device type_9 const& digits,
+    device type_8 const& x,
+    thread uint& pending,
+    thread Codes& gathered_1,
+    thread uint& split_2,
+    thread type_10& total_3,
+    thread type_10& before_total,
+    device type_8& y,
+    thread type_12& history,
+    thread uint& history_at,
+    thread uint& until_restart,
+    device type_7 const& data,
+    threadgroup type_14& masks,
+    thread uint& turn,
+    thread uint& taken,
+    thread uint& touched,
+    device type_7 const& stream,
+    thread uint& state,
+    thread uint& row_class_1,
+    thread uint& branch_1,
+    thread uint& table_1,
+    thread uint& symbols_1,
+    thread uint& branches_1,
+    constant _mslBufferSizes& _buffer_sizes
+) {
+    symbols_1 = 0u;
+    branches_1 = 0u;
+    decode_column(t_2, lane_5, on_2, c_3, 0u, p, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
+    decode_column(t_2, lane_5, on_2, c_3, 1u, p, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
+    decode_column(t_2, lane_5, on_2, c_3, 2u, p, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
+    decode_column(t_2, lane_5, on_2, c_3, 3u, p, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
+    close_window(lane_5);
+    if (on_2 & (c_3 < t_2.cols)) {
+        uint _e23 = symbols_1;
+        uint _e25 = branches_1;
+        put(row_8, t_2.col0_ + c_3, metal::min(4u, t_2.cols - c_3), _e23, _e25, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+        return;
+    } else {
+        return;
+    }
 }
 
 void report_bad(
@@ -1172,6 +1286,11 @@ struct decode_ransInput {
     uint taken = {};
     uint touched = {};
     uint state = {};
+    uint row_class_1 = {};
+    uint branch_1 = {};
+    uint table_1 = {};
+    uint symbols_1 = {};
+    uint branches_1 = {};
     uint col0_ = 0u;
     uint lanes = {};
     uint table_bits = {};
@@ -1179,21 +1298,15 @@ struct decode_ransInput {
     bool local = {};
     uint row = 0u;
     bool local_1 = {};
-    uint row_class = {};
     bool local_2 = {};
-    uint branch = {};
-    uint table = {};
     uint c = {};
-    bool local_3 = {};
     uint at = 0u;
+    bool local_3 = {};
     bool local_4 = {};
     bool local_5 = {};
-    uint table_1 = {};
     bool local_6 = {};
-    bool local_7 = {};
-    bool local_8 = {};
     open_table(thread_, 0u);
-    uint lane_3 = naga_mod(thread_, TILE_THREADS);
+    uint lane_6 = naga_mod(thread_, TILE_THREADS);
     uint group_number = group.x + (group.y * 65535u);
     uint _e15 = tile_number((group_number * 1u) + naga_div(thread_, TILE_THREADS));
     uint _e18 = p.tiles;
@@ -1231,20 +1344,20 @@ struct decode_ransInput {
     }
     uint _e87 = lanes;
     if ((end_1 - start) < (4u * _e87)) {
-        if (lane_3 == 0u) {
+        if (lane_6 == 0u) {
             report_bad(p, report, _buffer_sizes);
         }
         return;
     }
     uint _e92 = lanes;
-    if (lane_3 < _e92) {
-        uint at_8 = naga_div(start, 2u) + (2u * lane_3);
+    if (lane_6 < _e92) {
+        uint at_8 = naga_div(start, 2u) + (2u * lane_6);
         uint _e100 = half_word(at_8, p, stream, _buffer_sizes);
         uint _e103 = half_word(at_8 + 1u, p, stream, _buffer_sizes);
         state = _e100 | (_e103 << 16u);
     }
     uint _e110 = lanes;
-    open_words(lane_3, naga_div(start, 2u) + (2u * _e110), masks, taken);
+    open_words(lane_6, naga_div(start, 2u) + (2u * _e110), masks, taken);
     uint _e115 = p.table_bits;
     table_bits = _e115;
     if (true) {
@@ -1262,196 +1375,140 @@ struct decode_ransInput {
         uint _e144 = data[_e141 + _e15];
         first = _e144 >> 4u;
     }
+    uint _e147 = col0_;
+    uint _e148 = table_bits;
+    uint _e149 = first;
+    Tile tile = Tile {row0_1, _e147, cols, _e148, _e149};
     if (true) {
         bool loop_init_10 = true;
         while(true) {
             if (!loop_init_10) {
-                uint _e247 = row;
-                uint _e250 = p.lanes;
-                row = _e247 + _e250;
+                uint _e195 = row;
+                uint _e198 = p.lanes;
+                row = _e195 + _e198;
             }
             loop_init_10 = false;
-            uint _e150 = row;
-            if (_e150 < rows_1) {
+            uint _e154 = row;
+            if (_e154 < rows_1) {
             } else {
                 break;
             }
             {
-                uint _e154 = p.lanes;
-                if (lane_3 < _e154) {
-                    uint _e158 = row;
-                    local_1 = (_e158 + lane_3) < rows_1;
+                uint _e158 = p.lanes;
+                if (lane_6 < _e158) {
+                    uint _e162 = row;
+                    local_1 = (_e162 + lane_6) < rows_1;
                 } else {
                     local_1 = false;
                 }
-                bool on_1 = local_1;
-                uint _e163 = row;
-                uint own_1 = (row0_1 + _e163) + lane_3;
-                row_class = 0u;
+                bool on_3 = local_1;
+                uint _e167 = row;
+                uint own_1 = (row0_1 + _e167) + lane_6;
                 if (false) {
-                    local_2 = on_1;
+                    local_2 = on_3;
                 } else {
                     local_2 = false;
                 }
-                bool _e172 = local_2;
-                if (_e172) {
-                    uint _e176 = p.row_classes;
-                    uint _e179 = data[_e176 + own_1];
-                    row_class = _e179;
+                bool _e174 = local_2;
+                if (_e174) {
+                    uint _e179 = p.row_classes;
+                    uint _e182 = data[_e179 + own_1];
+                    row_class_1 = _e182;
                 }
                 begin_branches(until_restart);
-                uint _e182 = p.restart;
-                uint _e183 = branch_bit(_e182, history, history_at, until_restart);
-                branch = _e183;
-                uint _e185 = first;
-                table = _e185;
-                if (false) {
-                    uint _e188 = row_class;
-                    uint _e189 = col0_;
-                    uint _e190 = branch;
-                    uint _e193 = table_bits;
-                    uint _e194 = class_table(_e188, _e189, _e190 * BRANCH_TABLES, _e193, p, data, _buffer_sizes);
-                    table = _e194;
-                }
+                open_column(tile, 0u, p, history, history_at, until_restart, data, row_class_1, branch_1, table_1, _buffer_sizes);
                 c = 0u;
+                bool loop_init_11 = true;
                 while(true) {
-                    uint _e197 = c;
-                    if (_e197 < cols) {
+                    if (!loop_init_11) {
+                        uint _e192 = c;
+                        c = _e192 + 8u;
+                    }
+                    loop_init_11 = false;
+                    uint _e186 = c;
+                    if (_e186 < cols) {
                     } else {
                         break;
                     }
                     {
-                        while(true) {
-                            uint _e199 = c;
-                            if (_e199 < cols) {
-                                bool _e203 = window_is_used();
-                                local_3 = !(_e203);
-                            } else {
-                                local_3 = false;
-                            }
-                            bool _e206 = local_3;
-                            if (_e206) {
-                            } else {
-                                break;
-                            }
-                            {
-                                uint _e207 = table;
-                                uint _e208 = table_bits;
-                                Step _e209 = next_step(_e207, _e208, data, state, _buffer_sizes);
-                                uint own_branch = branch;
-                                uint _e214 = p.zero;
-                                push_code(_e209.symbol, _e214, history, history_at);
-                                uint _e217 = p.restart;
-                                uint _e218 = branch_bit(_e217, history, history_at, until_restart);
-                                branch = _e218;
-                                if (false) {
-                                    uint _e220 = col0_;
-                                    uint _e221 = c;
-                                    uint _e228 = p.sink.cols;
-                                    uint next_col = metal::min((_e220 + _e221) + 1u, _e228 - 1u);
-                                    uint _e232 = row_class;
-                                    uint _e233 = branch;
-                                    uint _e236 = table_bits;
-                                    uint _e237 = class_table(_e232, next_col, _e233 * BRANCH_TABLES, _e236, p, data, _buffer_sizes);
-                                    table = _e237;
-                                }
-                                finish_step(lane_3, on_1, _e209.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
-                                if (on_1) {
-                                    uint _e239 = col0_;
-                                    uint _e240 = c;
-                                    put(own_1, _e239 + _e240, 1u, _e209.symbol, own_branch, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
-                                }
-                                uint _e245 = c;
-                                c = _e245 + 1u;
-                            }
-                        }
-                        close_window();
+                        uint _e188 = c;
+                        decode_columns(tile, lane_6, on_3, own_1, _e188, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
+                        uint _e189 = c;
+                        decode_columns(tile, lane_6, on_3, own_1, _e189 + 4u, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, history, history_at, until_restart, data, masks, turn, taken, touched, stream, state, row_class_1, branch_1, table_1, symbols_1, branches_1, _buffer_sizes);
                     }
                 }
             }
         }
     } else {
-        uint symbols_1 = rows_1 * cols;
+        uint count_1 = rows_1 * cols;
+        bool loop_init_12 = true;
         while(true) {
-            uint _e255 = at;
-            if (_e255 < symbols_1) {
+            if (!loop_init_12) {
+                uint _e247 = at;
+                uint _e250 = p.lanes;
+                at = _e247 + _e250;
+            }
+            loop_init_12 = false;
+            uint _e203 = at;
+            if (_e203 < count_1) {
             } else {
                 break;
             }
             {
-                while(true) {
-                    uint _e257 = at;
-                    if (_e257 < symbols_1) {
-                        bool _e261 = window_is_used();
-                        local_4 = !(_e261);
-                    } else {
-                        local_4 = false;
-                    }
-                    bool _e264 = local_4;
-                    if (_e264) {
-                    } else {
-                        break;
-                    }
-                    {
-                        uint _e265 = at;
-                        uint i_9 = _e265 + lane_3;
-                        uint _e269 = p.lanes;
-                        if (lane_3 < _e269) {
-                            local_5 = i_9 < symbols_1;
-                        } else {
-                            local_5 = false;
-                        }
-                        bool on_2 = local_5;
-                        uint row_8 = row0_1 + naga_div(i_9, cols);
-                        uint _e278 = col0_;
-                        uint col_4 = _e278 + naga_mod(i_9, cols);
-                        uint _e281 = first;
-                        table_1 = _e281;
-                        if (false) {
-                            local_6 = on_2;
-                        } else {
-                            local_6 = false;
-                        }
-                        bool _e287 = local_6;
-                        if (_e287) {
-                            uint _e291 = p.row_classes;
-                            uint _e294 = data[_e291 + row_8];
-                            uint _e296 = table_bits;
-                            uint _e297 = class_table(_e294, col_4, 0u, _e296, p, data, _buffer_sizes);
-                            table_1 = _e297;
-                        }
-                        uint _e298 = table_1;
-                        uint _e299 = table_bits;
-                        Step _e300 = next_step(_e298, _e299, data, state, _buffer_sizes);
-                        finish_step(lane_3, on_2, _e300.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
-                        if (on_2) {
-                            put(row_8, col_4, 1u, _e300.symbol, 0u, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
-                        }
-                        uint _e305 = at;
-                        uint _e308 = p.lanes;
-                        at = _e305 + _e308;
-                    }
+                uint _e205 = at;
+                uint i_10 = _e205 + lane_6;
+                uint _e209 = p.lanes;
+                if (lane_6 < _e209) {
+                    local_3 = i_10 < count_1;
+                } else {
+                    local_3 = false;
                 }
-                close_window();
+                bool on_4 = local_3;
+                uint row_9 = row0_1 + naga_div(i_10, cols);
+                uint _e218 = col0_;
+                uint col_5 = _e218 + naga_mod(i_10, cols);
+                uint _e222 = first;
+                table_1 = _e222;
+                if (false) {
+                    local_4 = on_4;
+                } else {
+                    local_4 = false;
+                }
+                bool _e227 = local_4;
+                if (_e227) {
+                    uint _e232 = p.row_classes;
+                    uint _e235 = data[_e232 + row_9];
+                    uint _e237 = table_bits;
+                    uint _e238 = class_table(_e235, col_5, 0u, _e237, p, data, _buffer_sizes);
+                    table_1 = _e238;
+                }
+                uint _e240 = table_1;
+                uint _e241 = table_bits;
+                Step _e242 = next_step(_e240, _e241, data, state, _buffer_sizes);
+                finish_step(lane_6, on_4, _e242.state, p, masks, turn, taken, touched, stream, state, _buffer_sizes);
+                close_window(lane_6);
+                if (on_4) {
+                    put(row_9, col_5, 1u, _e242.symbol, 0u, active_rows, side, p, bias, digits, x, pending, gathered_1, split_2, total_3, before_total, y, _buffer_sizes);
+                }
             }
         }
     }
-    uint _e310 = lanes;
-    if (lane_3 < _e310) {
-        uint _e315 = state;
-        local_7 = _e315 != LOWER;
+    uint _e252 = lanes;
+    if (lane_6 < _e252) {
+        uint _e257 = state;
+        local_5 = _e257 != LOWER;
     } else {
-        local_7 = false;
+        local_5 = false;
     }
-    bool _e319 = local_7;
-    if (!(_e319)) {
-        uint _e323 = words_taken(taken);
-        local_8 = _e323 != naga_div(end_1, 2u);
+    bool _e261 = local_5;
+    if (!(_e261)) {
+        uint _e265 = words_taken(taken);
+        local_6 = _e265 != naga_div(end_1, 2u);
     } else {
-        local_8 = true;
+        local_6 = true;
     }
-    bool _e328 = local_8;
-    if (_e328) {
+    bool _e270 = local_6;
+    if (_e270) {
         report_bad(p, report, _buffer_sizes);
         return;
     } else {
