@@ -2,6 +2,7 @@
 
 use super::device::Device;
 use super::engine::option;
+use super::filled::filled;
 use super::gemv::from_model;
 use super::original::Notes;
 use super::products::{Activations, Layer, Products, encoded, matrix};
@@ -18,6 +19,7 @@ use ecq::runtime::{Matrix, MatrixStorage, Mode};
 use ecq::{Codes, Coding, FloatType, FloatVec, Grid, options};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 /// Entropies of Gaussian codes in bits.
 const ENTROPIES: [f64; 6] = [1.2, 1.8, 2.22, 2.8, 3.2, 3.6];
@@ -131,6 +133,17 @@ pub fn run(args: &GemvArgs, json: bool) -> anyhow::Result<ExitCode> {
 type MakeSet<'a> = Box<dyn FnOnce() -> anyhow::Result<Set> + 'a>;
 
 fn sets(args: &GemvArgs) -> anyhow::Result<Vec<MakeSet<'_>>> {
+    if let Some(path) = &args.model
+        && !args.shape.is_empty()
+    {
+        let matrices = Rc::new(from_model(path, args.name.as_deref())?);
+        let make = |&shape: &[usize; 2]| -> MakeSet<'_> {
+            let matrices = Rc::clone(&matrices);
+            let name = format!("codes of {}", path.display());
+            Box::new(move || Ok(Set { name, matrices: vec![filled(shape, &matrices)?] }))
+        };
+        return Ok(args.shape.iter().map(make).collect());
+    }
     if let Some(path) = &args.model {
         let mut by_shape: BTreeMap<[usize; 2], Vec<(Codes, Grid)>> = BTreeMap::new();
         for (codes, grid) in from_model(path, args.name.as_deref())? {

@@ -12,6 +12,7 @@ mod engine;
 pub mod eval;
 pub mod export;
 pub mod fake_quant;
+mod filled;
 mod gemv;
 mod gemv_gpu;
 mod input;
