@@ -25,7 +25,8 @@ pub fn filled(shape: [usize; 2], matrices: &[(Codes, Grid)]) -> anyhow::Result<(
     }
     let all = || by_width.values().flatten();
     let zero = all().map(|(_, grid)| grid.zero).max();
-    let zero = zero.context("no selected tensor has a uniform or a trellis grid; choose others with --name")?;
+    let zero =
+        zero.context("no selected tensor has a uniform or a trellis grid; choose others with --name")?;
     let above = all().map(|(codes, grid)| codes.alphabet() - u16::from(grid.zero)).max().unwrap_or(0);
     let most = if trellis.is_some() { 128 } else { 256 };
     let alphabet = u16::from(zero) + above;
@@ -51,13 +52,14 @@ pub fn filled(shape: [usize; 2], matrices: &[(Codes, Grid)]) -> anyhow::Result<(
                 let moved = symbols[at..at + taken].iter_mut().zip(from);
                 moved.for_each(|(to, &symbol)| *to = symbol + (zero - grid.zero));
             }
-            let inside = |o: &&Outlier| {
-                o.index < (count * width) as u64 && (o.index % width as u64) < taken as u64
-            };
-            outliers.extend(grid.outliers.iter().filter(inside).map(|o| Outlier {
-                index: place(o.index as usize) as u64,
-                delta: o.delta,
-            }));
+            let inside =
+                |o: &&Outlier| o.index < (count * width) as u64 && (o.index % width as u64) < taken as u64;
+            outliers.extend(
+                grid.outliers
+                    .iter()
+                    .filter(inside)
+                    .map(|o| Outlier { index: place(o.index as usize) as u64, delta: o.delta }),
+            );
             if col == 0 {
                 steps.extend((0..count).map(|i| grid.step(i)));
             }

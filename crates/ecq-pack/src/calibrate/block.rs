@@ -107,6 +107,8 @@ pub(super) struct Observation<'a> {
     pub(super) y: &'a [&'a [f32]],
     /// Gradients of the outputs, as `y`.
     pub(super) dy: &'a [&'a [f32]],
+    /// Factor of each token in the norm that follows the outputs, if one does.
+    pub(super) norm_factors: Option<&'a [f32]>,
 }
 
 /// Receives the products of matrices during a backward pass.
@@ -327,6 +329,17 @@ impl Block {
         add_residual(x, &output, self.attention_output_norm.as_ref(), self.residual_scales[0])
     }
 
+    /// Returns the factor of each token in the norm that follows the outputs of a stage, for these inputs of
+    /// the stage; `None` if no norm follows.
+    pub(super) fn norm_factors(&self, stage: Stage, x: &[f32]) -> Option<Vec<f32>> {
+        let (norm, projection) = match stage {
+            Stage::Output => (self.attention_output_norm.as_ref()?, &self.o),
+            Stage::Down => (self.mlp_output_norm.as_ref()?, &self.down),
+            Stage::Attention | Stage::Mlp => return None,
+        };
+        Some(norm.factors(&self.project(projection, x)))
+    }
+
     /// Returns the inputs of gate and up projections, from the residual stream after attention.
     pub(super) fn mlp_inputs(&self, middle: &[f32]) -> Vec<f32> {
         self.mlp_norm.forward(middle)
@@ -389,10 +402,12 @@ impl Block {
 
         let [attention_scale, mlp_scale] = self.residual_scales;
         let d_mlp = norm_backward(self.mlp_output_norm.as_ref(), &t.mlp_output, &scaled(dy, mlp_scale));
-        let mut observe = |matrix: usize, x: &[f32], y: &[&[f32]], dy: &[&[f32]]| {
-            observer.observe(Observation { matrix, x, y, dy })
+        let mut observe = |norm: Option<&Norm>, matrix, x: &[f32], y: &[&[f32]], dy: &[&[f32]]| {
+            let norm_factors = norm.zip(y.first()).map(|(norm, y)| norm.factors(y));
+            observer.observe(Observation { matrix, x, y, dy, norm_factors: norm_factors.as_deref() })
         };
-        observe(self.down.matrix, &t.product, &[&t.mlp_output], &[&d_mlp])?;
+        let norm = self.mlp_output_norm.as_ref();
+        observe(norm, self.down.matrix, &t.product, &[&t.mlp_output], &[&d_mlp])?;
         let mut d_product = vec![0.0; t.product.len()];
         self.matrices[self.down.matrix].backward(&d_mlp, &self.down.range, &mut d_product);
         let mut d_mlp_normed = vec![0.0; x.len()];
@@ -404,13 +419,13 @@ impl Block {
             parts.for_each(|((d_gate, d_up), (gate, up))| {
                 glu_gradients(self.activation, gate, up, d_gate, d_up);
             });
-            observe(gate.matrix, &t.mlp_normed, &[&t.gate], &[&d_gate])?;
+            observe(None, gate.matrix, &t.mlp_normed, &[&t.gate], &[&d_gate])?;
             self.matrices[gate.matrix].backward(&d_gate, &gate.range, &mut d_mlp_normed);
         } else {
             let parts = d_up.par_chunks_mut(PART).zip(t.up.par_chunks(PART));
             parts.for_each(|(d_up, up)| activation_gradient(self.activation, up, d_up));
         }
-        observe(self.up.matrix, &t.mlp_normed, &[&t.up], &[&d_up])?;
+        observe(None, self.up.matrix, &t.mlp_normed, &[&t.up], &[&d_up])?;
         self.matrices[self.up.matrix].backward(&d_up, &self.up.range, &mut d_mlp_normed);
         let mut d_middle = dy.to_vec();
         self.mlp_norm.backward(&t.middle, &d_mlp_normed, &mut d_middle);
@@ -420,7 +435,8 @@ impl Block {
             &t.attention_output,
             &scaled(&d_middle, attention_scale),
         );
-        observe(self.o.matrix, &t.attention.heads, &[&t.attention_output], &[&d_attention])?;
+        let norm = self.attention_output_norm.as_ref();
+        observe(norm, self.o.matrix, &t.attention.heads, &[&t.attention_output], &[&d_attention])?;
         let mut d_heads = vec![0.0; t.attention.heads.len()];
         self.matrices[self.o.matrix].backward(&d_attention, &self.o.range, &mut d_heads);
         let [mut dq, mut dk, dv] =
@@ -439,10 +455,10 @@ impl Block {
         if self.q.matrix == self.k.matrix {
             let [y, dy] =
                 [projections.map(|(_, y, _)| y.as_slice()), projections.map(|(_, _, d)| d.as_slice())];
-            observe(self.q.matrix, &t.normed, &y, &dy)?;
+            observe(None, self.q.matrix, &t.normed, &y, &dy)?;
         } else {
             for (projection, y, d) in projections {
-                observe(projection.matrix, &t.normed, &[y], &[d])?;
+                observe(None, projection.matrix, &t.normed, &[y], &[d])?;
             }
         }
         for (projection, _, d) in projections {
@@ -458,6 +474,13 @@ impl Block {
 fn add_residual(x: &[f32], y: &[f32], norm: Option<&Norm>, scale: f32) -> Vec<f32> {
     let normed = norm.map(|norm| norm.forward(y));
     x.par_iter().zip(normed.as_deref().unwrap_or(y)).map(|(x, y)| x + scale * y).collect()
+}
+
+/// Multiplies each row of `x` with its factor.
+pub(super) fn scale_rows(x: &mut [f32], factors: &[f32]) {
+    let cols = x.len() / factors.len().max(1);
+    let rows = x.par_chunks_mut(cols.max(1)).zip(factors);
+    rows.for_each(|(row, factor)| row.iter_mut().for_each(|x| *x *= factor));
 }
 
 fn scaled(x: &[f32], scale: f32) -> Vec<f32> {
@@ -489,4 +512,42 @@ fn unsupported(config: &Config) -> PackError {
         "the architecture {} is not supported, because its blocks have experts; quantize without calibration",
         config.architecture
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use ecq_core::Limits;
+    use std::path::Path;
+
+    #[test]
+    fn a_norm_multiplies_the_outputs_of_a_token_by_its_factor() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../ecq-cli/assets/tiny.ecq");
+        let checkpoint = Checkpoint::open(&path, &Limits::default()).unwrap();
+        let mut block = Block::load(&checkpoint, 1, 4).unwrap();
+        let cols_of = |stage| block.matrices[block.matrices_of(stage)[0]].shape[1];
+        let inputs = [Stage::Output, Stage::Down].map(|stage| {
+            let value = |i: usize| ((i * 29) % 71) as f32 / 35.0 - 1.0;
+            let x: Vec<f32> = (0..4 * cols_of(stage)).map(value).collect();
+            assert_eq!(block.norm_factors(stage, &x), None, "tiny.ecq has no norms behind outputs");
+            x
+        });
+        let hidden = block.attention_norm.weight.len();
+        let norm = || Norm { weight: vec![1.0; hidden], bias: None, eps: 1e-6 };
+        (block.attention_output_norm, block.mlp_output_norm) = (Some(norm()), Some(norm()));
+        let residual = vec![0.0; 4 * hidden];
+        for (stage, x) in [Stage::Output, Stage::Down].into_iter().zip(&inputs) {
+            let factors = block.norm_factors(stage, x).unwrap();
+            let (projection, normed) = match stage {
+                Stage::Output => (&block.o, block.after_output(&residual, x)),
+                _ => (&block.down, block.after_down(&residual, x)),
+            };
+            let mut expected = block.project(projection, x);
+            scale_rows(&mut expected, &factors);
+            for (expected, found) in expected.iter().zip(&normed) {
+                assert!((block.residual_scales[0] * expected - found).abs() < 1e-5, "{expected} {found}");
+            }
+        }
+        assert_eq!(block.norm_factors(Stage::Mlp, &residual), None);
+    }
 }

@@ -1,6 +1,6 @@
 //! The survey of a model: a forward and a backward pass over the calibration text.
 
-use super::block::{Block, GradientObserver, Observation, Stage};
+use super::block::{Block, GradientObserver, Observation, Stage, scale_rows};
 use super::embedding::{EmbeddingAndHead, HeadSums};
 use super::input::Input;
 use super::journal::{Journal, JournalLocation};
@@ -117,7 +117,17 @@ impl BlockSums {
 }
 
 impl GradientObserver for BlockSums {
-    fn observe(&mut self, Observation { matrix, x, dy, .. }: Observation<'_>) -> Result<()> {
+    fn observe(&mut self, product: Observation<'_>) -> Result<()> {
+        let Observation { matrix, x, dy, norm_factors, .. } = product;
+        if let (Some(factors), [dy]) = (norm_factors, dy) {
+            // A norm divides by the deviation of its inputs, so that an error counts for less the larger the
+            // outputs of its token are. With inputs and outputs over that deviation gradients are alike in
+            // all tokens, as the product of two moments takes them to be.
+            let (mut x, mut dy) = (x.to_vec(), dy.to_vec());
+            scale_rows(&mut x, factors);
+            scale_rows(&mut dy, &factors.iter().map(|factor| factor.recip()).collect::<Vec<f32>>());
+            return self.observe(Observation { x: &x, dy: &[&dy], norm_factors: None, ..product });
+        }
         // Matrices of a stage have the same inputs, which are added once.
         let led = self.inputs.iter_mut().find(|(matrices, _)| matrices.first() == Some(&matrix));
         let tokens = dy.iter().map(|dy| dy.len()).sum::<usize>() / self.gradients[matrix].rows();
@@ -312,6 +322,29 @@ mod tests {
                 dx[at]
             );
         }
+    }
+
+    #[test]
+    fn moments_are_those_of_inputs_and_gradients_times_and_over_the_factors_of_tokens() {
+        let block = Block::load(&tiny(), 0, 4).unwrap();
+        let matrix = block.matrices_of(Stage::Output)[0];
+        let [rows, cols] = block.matrices[matrix].shape;
+        let value = |i: usize| ((i * 37) % 83) as f32 / 41.0 - 1.0;
+        let (x, dy): (Vec<f32>, Vec<f32>) =
+            ((0..4 * cols).map(value).collect(), (5..5 + 4 * rows).map(value).collect());
+        let factors = [0.5, 2.0, 1.0, 8.0];
+        let moments = |x: &[f32], dy: &[f32], norm_factors: Option<&[f32]>| {
+            let mut sums = BlockSums::new(&block);
+            sums.observe(Observation { matrix, x, y: &[dy], dy: &[dy], norm_factors }).unwrap();
+            let gram = sums.inputs.into_iter().find(|(matrices, _)| matrices[0] == matrix).unwrap().1;
+            (gram.mean(), sums.gradients[matrix].mean(4.0))
+        };
+        let (mut scaled_x, mut scaled_dy) = (x.clone(), dy.clone());
+        scale_rows(&mut scaled_x, &factors);
+        scale_rows(&mut scaled_dy, &factors.map(|factor| 1.0 / factor));
+        let expected = moments(&scaled_x, &scaled_dy, None);
+        assert_eq!(moments(&x, &dy, Some(&factors)), expected);
+        assert_ne!(moments(&x, &dy, None), expected);
     }
 
     /// Panics at every fourth report of progress.

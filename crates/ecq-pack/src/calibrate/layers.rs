@@ -29,6 +29,11 @@ impl Norm {
         (mean as f32, (1.0 / (variance + f64::from(self.eps)).sqrt()) as f32)
     }
 
+    /// Returns the factor by which each row is multiplied.
+    pub(super) fn factors(&self, x: &[f32]) -> Vec<f32> {
+        x.par_chunks(self.weight.len()).map(|x| self.mean_and_scale(x).1).collect()
+    }
+
     /// Returns every row normalized.
     pub(super) fn forward(&self, x: &[f32]) -> Vec<f32> {
         let mut y = vec![0.0; x.len()];

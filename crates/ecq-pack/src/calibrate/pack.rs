@@ -27,6 +27,10 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
+/// Changes whenever calibration computes something else from the same inputs, so that no run continues one of
+/// another version.
+const METHOD: u32 = 2;
+
 /// Packs `source` as [`pack`](crate::pack()) does, with calibrated uniform grids: step sizes follow the cost
 /// of errors, rounding uses error feedback, and every matrix is corrected for the errors of those before it.
 ///
@@ -69,7 +73,7 @@ pub fn pack_calibrated(
     // The tokens are part of the key, because other versions may choose other passages for the same options.
     let tokens = blake3::hash(bytemuck::cast_slice(&quarter.tokens)).to_hex();
     let work_folder = |prefix: &str, inputs: &str| -> Result<PathBuf> {
-        let key = &blake3::hash(format!("{model} {tokens} {inputs}").as_bytes()).to_hex()[..16];
+        let key = &blake3::hash(format!("{METHOD} {model} {tokens} {inputs}").as_bytes()).to_hex()[..16];
         let folder = folder.join(format!("{prefix}-{key}"));
         std::fs::create_dir_all(&folder).map_err(|source| PackError::Io { path: folder.clone(), source })?;
         Ok(folder)
@@ -99,7 +103,7 @@ pub fn pack_calibrated(
     let options = options;
     let solution = solve_steps(source, &choices, &options, progress)?;
     let steps = solution.steps.clone();
-    let inputs = format!("{model} {tokens} {description}");
+    let inputs = format!("{METHOD} {model} {tokens} {description}");
     // A dry run writes a file, too, because distillation reads the matrices again.
     let scratch = dest.is_none().then(|| tempfile::tempdir_in(folder)).transpose();
     let scratch = scratch.map_err(|source| PackError::Io { path: folder.to_owned(), source })?;

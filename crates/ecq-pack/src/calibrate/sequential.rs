@@ -6,7 +6,7 @@
 //! written as it is rounded. The file that is written is the only journal: a run that resumes another reads
 //! the matrices that are in it.
 
-use super::block::{Block, Stage};
+use super::block::{Block, Stage, scale_rows};
 use super::collect::SurveyGrids;
 use super::distill::Distillation;
 use super::embedding::{EmbeddingAndHead, head_name};
@@ -324,8 +324,14 @@ impl SequentialRun<'_, '_, '_> {
                     }
                 })
             });
-            let (mut difference, inputs) = (original?, inputs?);
+            let (mut difference, mut inputs) = (original?, inputs?);
+            // As in the survey, inputs over the deviation of the original outputs.
+            let factors = if is_needed { block.norm_factors(stage, &difference) } else { None };
             difference.iter_mut().zip(&inputs).for_each(|(x, input)| *x -= input);
+            if let Some(factors) = factors {
+                scale_rows(&mut difference, &factors);
+                scale_rows(&mut inputs, &factors);
+            }
             Ok((difference, inputs))
         };
         for_batches(batches, inputs, |(start, rows), (difference, inputs)| {
