@@ -349,8 +349,8 @@ pub struct GemvArgs {
     /// Device: cpu, cuda (the first NVIDIA GPU), cuda:N, wgpu, wgpu:N or wgpu:NAME
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Rows and columns of matrices on a GPU, Gaussian or filled with the codes of MODEL (repeatable)
-    /// [default: 16384x4096, or those of MODEL]
+    /// Rows and columns of matrices on a GPU (repeatable): Gaussian, or copies of the matrix of MODEL whose
+    /// codes have the median entropy [default: 16384x4096, or the matrices of MODEL]
     #[arg(long, value_name = "RxC", value_parser = rows_and_columns)]
     pub shape: Vec<[usize; 2]>,
     /// Entropy of Gaussian codes on a GPU in bits (repeatable) [default: six from 1.2 to 3.6]

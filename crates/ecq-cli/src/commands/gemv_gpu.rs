@@ -139,7 +139,7 @@ fn sets(args: &GemvArgs) -> anyhow::Result<Vec<MakeSet<'_>>> {
         let matrices = Rc::new(from_model(path, args.name.as_deref())?);
         let make = |&shape: &[usize; 2]| -> MakeSet<'_> {
             let matrices = Rc::clone(&matrices);
-            let name = format!("codes of {}", path.display());
+            let name = format!("copies of the median matrix of {}", path.display());
             Box::new(move || Ok(Set { name, matrices: vec![filled(shape, &matrices)?] }))
         };
         return Ok(args.shape.iter().map(make).collect());
