@@ -1,6 +1,6 @@
 // The branch bits of a row on a trellis grid. With c[j] = p[j] ^ c[j - 2 LAG], where p is the parity of a
-// code, the branch bit of column j is c[j - LAG]. A kernel calls `begin_branches`, and for each column in order
-// `branch_bit` and then `push_code`. Rows begin where a restart does.
+// code, the branch bit of column j is c[j - LAG]. A kernel calls `begin_branches`, and for each column in
+// order `branch_bit` and then `push_code`. Rows begin where a restart does.
 //
 // Constants: LAG, 0 on other grids.
 

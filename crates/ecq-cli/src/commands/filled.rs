@@ -1,5 +1,5 @@
-//! A matrix of a chosen shape with the codes of a model: as irregular as those are, and as large as products on
-//! a GPU must be to be measured.
+//! A matrix of a chosen shape with the codes of a model: as irregular as those are, and as large as products
+//! on a GPU must be to be measured.
 
 use anyhow::Context;
 use ecq::{Codes, FloatVec, Grid, Outlier, TrellisRows, UniformRows};

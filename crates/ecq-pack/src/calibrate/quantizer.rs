@@ -254,8 +254,8 @@ impl<'a, 'o> BudgetedQuantizer<'a, 'o> {
         Ok(Some(dequantize_rows(&codes, &grid, 0..codes.rows())))
     }
 
-    /// Multiplies the row steps of a quantized matrix by `factors`, as far as steps of few bits allow; returns
-    /// the multiplied weights, or `None` if the matrix is not quantized here or has no row steps.
+    /// Multiplies the row steps of a quantized matrix by `factors`, as far as steps of few bits allow;
+    /// returns the multiplied weights, or `None` if the matrix is not quantized here or has no row steps.
     ///
     /// The file has the new steps after [`keep_distilled`](Self::keep_distilled).
     ///
