@@ -128,8 +128,8 @@ fn decode_column(t: Tile, lane: u32, on: bool, c: u32, i: u32) {
     finish_step(lane, on & (c + i < t.cols), step.state);
 }
 
-// Decodes columns c to c + 3 of a row. Operations of a subgroup follow each other without a branch: behind
-// each, a compiler makes sure that the lanes have met again, which takes an H100 longer than a column.
+// Decodes columns c to c + 3 of a row. Operations of a subgroup follow each other without a branch: behind a
+// branch NVIDIA's compiler checks that the lanes have met again, which takes longer than a column.
 fn decode_columns(t: Tile, lane: u32, on: bool, row: u32, c: u32) {
     symbols = 0u;
     branches = 0u;

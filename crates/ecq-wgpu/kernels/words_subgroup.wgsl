@@ -23,7 +23,7 @@ fn open_words(lane: u32, first: u32) {
     ahead = stream_word(own + 96u);
 }
 
-// Moves the window if the next word is not at its beginning.
+// Moves the window by 32 words if they are used up.
 fn move_window(lane: u32) {
     if (used < 64u) { return; }
     used -= 64u;
@@ -32,7 +32,7 @@ fn move_window(lane: u32) {
     ahead = stream_word(base + 96u + lane);
 }
 
-// Moves the window at least once in four steps, which take up to twice as much; for all lanes of a tile.
+// Moves the window behind at most four steps, which use up at most twice 32 words; for all lanes of a tile.
 fn close_window(lane: u32) {
     move_window(lane);
     move_window(lane);
