@@ -56,7 +56,6 @@ struct Step {
     uint state;
 };
 struct Tile {
-    uint row0_;
     uint col0_;
     uint cols;
     uint table_bits;
@@ -771,7 +770,7 @@ struct decode_ransInput {
     uint _e147 = col0_;
     uint _e148 = table_bits;
     uint _e149 = first;
-    Tile tile = Tile {row0_, _e147, cols, _e148, _e149};
+    Tile tile = Tile {_e147, cols, _e148, _e149};
     if (true) {
         bool loop_init_4 = true;
         while(true) {
