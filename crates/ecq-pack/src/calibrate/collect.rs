@@ -325,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_are_those_of_inputs_and_gradients_times_and_over_the_factors_of_tokens() {
+    fn moments_are_those_of_scaled_inputs_and_gradients() {
         let block = Block::load(&tiny(), 0, 4).unwrap();
         let matrix = block.matrices_of(Stage::Output)[0];
         let [rows, cols] = block.matrices[matrix].shape;
